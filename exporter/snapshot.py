@@ -1,0 +1,108 @@
+"""The immutable state of the host that pages are made from; swapped whole, never changed by a scrape."""
+
+from dataclasses import dataclass
+
+from wattledger.rules.account import DeviceAccount
+from wattledger.rules.instant import Instant
+from wattledger.rules.quantity import Gap
+from wattledger.rules.reading import HostFacts, Reading, SourceKind
+from wattledger.rules.state import Method, State
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device: what was read, what was concluded, what was booked.
+
+    `reading.values` are corrected by the configured gain and offset. `present` is false for a device that the ledger
+    knows and the source no longer lists (moved to another host, fell off the bus): its counters stay, its gauges go.
+    """
+
+    reading: Reading
+    account: DeviceAccount
+    present: bool = True
+    state: State | None = None  # None until the first interval is judged
+    state_detail: str = ""  # for `unknown`: which signal is missing
+    state_since_wall_ns: int = 0
+    owner: str = ""  # configured owner
+    method: Method | None = None  # how the last delta was measured
+    divergence_ratio: float | None = None  # hardware counter over integral of power, last full window
+    counter_suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How the source of samples is doing. `reason` and `detail` say why when `success` is false."""
+
+    kind: SourceKind
+    success: bool
+    reason: Gap | None = None
+    detail: str = ""
+    last_success_wall_ns: int | None = None
+    duration_ns: int | None = None  # of the last sample
+    restarts: int = 0  # sampler processes replaced since the daemon started
+    abandoned: int = 0  # sampler processes that could not be killed (yet)
+    ticks_missed: int = 0
+    driver_calls: int = 0
+    driver_busy_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHealth:
+    """Whether the books reach the disk. `detail` says why not; a memory ledger has no path."""
+
+    writable: bool
+    path: str = ""
+    detail: str = ""
+    commit_failures: int = 0
+    last_commit_wall_ns: int | None = None
+    size_bytes: int | None = None
+    moved_aside: str = ""  # where a damaged ledger of before was put
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigHealth:
+    """The configuration in force; a bad file leaves the old one and `success` false."""
+
+    success: bool = True
+    loaded_wall_ns: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHealth:
+    """The daemon itself. CPU and memory are of daemon and sampler together."""
+
+    version: str
+    started_wall_ns: int
+    tick_duration_ns: int | None = None
+    cpu_ns: int | None = None
+    resident_bytes: int | None = None
+    http_connections: int = 0
+    http_requests: dict[int, int] | None = None  # by status code
+    http_refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a page shows. `sample_at` is None until the first sample has come."""
+
+    at: Instant
+    sample_at: Instant | None
+    fresh_ns: int  # a sample older than this is stale
+    host: HostFacts
+    devices: tuple[DeviceView, ...]
+    source: SourceHealth
+    ledger: LedgerHealth
+    config: ConfigHealth
+    agent: AgentHealth
+
+    def stale_reason(self, now: Instant) -> str:
+        """Give why the data is not fresh at *now*, or empty text when it is."""
+        if not self.source.success:
+            return f"{self.source.kind}: {self.source.reason}: {self.source.detail}"
+        if self.sample_at is None:
+            return f"{self.source.kind}: no sample yet"
+        age_ns = now.ns_since(self.sample_at)
+        if age_ns > self.fresh_ns:
+            return f"{self.source.kind}: last sample is {age_ns / 1e9:.1f} s old, limit {self.fresh_ns / 1e9:.1f} s"
+        return ""
