@@ -27,7 +27,9 @@ class Quantity(StrEnum):
     POWER_LIMIT_REQUESTED_MW = "power_limit_requested_mw"
     POWER_FLOOR_MW = "power_floor_mw"  # applied power-smoothing floor; 0 when smoothing is off
     ENERGY_MJ = "energy_mj"  # hardware counter since driver load
-    UPTIME_SECONDS = "uptime_seconds"  # since GPU initialisation: the epoch of the hardware counters
+    # Since GPU initialisation: the epoch of the hardware counters. Read seldom, so a source carries it on to `at`,
+    # and reads it again in the very tick in which the energy counter is lower than before.
+    UPTIME_SECONDS = "uptime_seconds"
 
     UTILIZATION_GPU_RATIO = "utilization_gpu_ratio"
     UTILIZATION_MEMORY_RATIO = "utilization_memory_ratio"

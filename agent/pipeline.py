@@ -1,0 +1,126 @@
+"""From a frame of the sampler to the next snapshot: book, commit, then show. It reads no device and serves no page."""
+
+from dataclasses import dataclass, replace
+
+from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, Snapshot, SourceHealth
+from wattledger.rules.host_book import HostBook, HostPolicy
+from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.quantity import Gap, Quantity
+from wattledger.rules.reading import DeviceIdentity, HostFacts, Reading, Sample, SourceFailure, SourceKind
+
+from .clock import Clock
+from .ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerHealth:
+    """What the supervisor knows of its sampler processes."""
+
+    restarts: int = 0
+    abandoned: int = 0
+
+
+class Pipeline:
+    """Owns the books and the latest readings of one host. Every method is called by the tick thread alone."""
+
+    def __init__(self, *, kind: SourceKind, ledger: Ledger, clock: Clock, policy: HostPolicy, fresh_ns: int) -> None:
+        self._kind = kind
+        self._ledger = ledger
+        self._clock = clock
+        self._fresh_ns = fresh_ns
+        self._owners = policy.circumstances
+        self._book = HostBook(ledger.load(), policy)
+        self._readings: dict[str, Reading] = {}  # the last of every device seen since the start
+        self._present: frozenset[str] = frozenset()
+        self._host = HostFacts()
+        self._sample_at: Instant | None = None
+        self._source = SourceHealth(kind=kind, success=False, reason=Gap.TIMEOUT, detail="no sample yet")
+        self._tick_ns: int | None = None
+
+    def apply(self, policy: HostPolicy, *, fresh_ns: int) -> None:
+        """Go on under another configuration."""
+        self._fresh_ns = fresh_ns
+        self._owners = policy.circumstances
+        self._book.apply(policy, [reading.identity for reading in self._readings.values()])
+
+    def take(self, frame: Sample | SourceFailure) -> None:
+        """Book a sample and commit it, or note that the source failed."""
+        started_ns = self._clock.now().mono_ns
+        if isinstance(frame, Sample):
+            self._take_sample(frame)
+        else:
+            self._take_failure(frame)
+        self._tick_ns = self._clock.now().mono_ns - started_ns
+
+    def snapshot(self, sampler: SamplerHealth, config: ConfigHealth, agent: AgentHealth) -> Snapshot:
+        """Give everything a page shows, as of now."""
+        now = self._clock.now()
+        views = (self._view(reading, now) for reading in self._readings.values())
+        return Snapshot(
+            at=now,
+            sample_at=self._sample_at,
+            fresh_ns=self._fresh_ns,
+            host=self._host,
+            devices=tuple(sorted(views, key=lambda view: (view.reading.identity.index, view.reading.identity.uuid))),
+            source=replace(self._source, restarts=sampler.restarts, abandoned=sampler.abandoned),
+            ledger=self._ledger.health(),
+            config=config,
+            agent=replace(agent, tick_duration_ns=self._tick_ns),
+        )
+
+    def _take_sample(self, sample: Sample) -> None:
+        entries = self._book.read(sample)
+        # The books reach the disk before anyone can see the numbers: what was exported is never taken back.
+        self._ledger.commit(self._book.accounts, entries, sample.at)
+        self._host = sample.host
+        self._sample_at = sample.at
+        self._readings |= {reading.identity.uuid: reading for reading in sample.devices}
+        self._present = frozenset(reading.identity.uuid for reading in sample.devices)
+        self._source = SourceHealth(
+            kind=self._kind,
+            success=True,
+            last_success_wall_ns=sample.at.wall_ns,
+            duration_ns=sample.duration_ns,
+            ticks_missed=sample.ticks_missed,
+            driver_calls=sample.driver_calls,
+            driver_busy_ns=sample.driver_busy_ns,
+        )
+
+    def _take_failure(self, failure: SourceFailure) -> None:
+        self._source = replace(
+            self._source, success=False, reason=failure.reason, detail=failure.detail, duration_ns=None
+        )
+        self._readings = {uuid: without_values(reading, failure.reason) for uuid, reading in self._readings.items()}
+
+    def _view(self, reading: Reading, now: Instant) -> DeviceView:
+        uuid = reading.identity.uuid
+        present = uuid in self._present
+        book = self._book.book_of(uuid)
+        assert book is not None  # noqa: S101  (every reading kept here went through the book)
+        judgement = book.judgement if reading.up and present else None
+        return DeviceView(
+            reading=book.corrected(reading if present else without_values(reading, Gap.LOST)),
+            account=book.account,
+            present=present,
+            state=None if judgement is None else judgement.state,
+            state_detail="" if judgement is None else judgement.detail,
+            state_since_wall_ns=book.state_since_wall_ns,
+            owner=self._owner(reading.identity, now),
+            method=book.method,
+            divergence_ratio=book.divergence_ratio,
+            counter_suspect=book.counter_suspect,
+        )
+
+    def _owner(self, identity: DeviceIdentity, now: Instant) -> str:
+        return self._owners(identity, now.wall_ns).owner
+
+
+def without_values(reading: Reading, reason: Gap) -> Reading:
+    """Give the reading of a device that no longer answers: nothing but reasons."""
+    gaps = dict.fromkeys((*reading.values, Quantity.PROCESSES), reason)
+    return replace(reading, up=False, values={}, gaps=reading.gaps | gaps, processes=None, instances=())
+
+
+def fresh_limit_ns(interval_ns: int) -> int:
+    """Give the age at which a sample is stale: a few ticks, and never less than five seconds."""
+    return max(5 * NS_PER_SECOND, 5 * interval_ns)

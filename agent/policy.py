@@ -1,0 +1,57 @@
+"""Translates the configuration into the policies that the rules take; it decides nothing itself."""
+
+from wattledger.rules.account import Baseline
+from wattledger.rules.book import BookPolicy
+from wattledger.rules.correction import Correction
+from wattledger.rules.energy import EnergyPolicy
+from wattledger.rules.host_book import HostPolicy
+from wattledger.rules.reading import DeviceIdentity
+from wattledger.rules.state import BaselineKind, BaselineOrigin
+from wattledger.rules.states import Circumstances, StatePolicy
+
+from .config import Config
+from .pipeline import fresh_limit_ns
+
+
+def host_policy(config: Config) -> HostPolicy:
+    """Give what *config* says of each device: how to book it, and what the operator knows of it."""
+    energy = EnergyPolicy(
+        choice=config.gpus.energy, gap_ns=max(EnergyPolicy().gap_ns, fresh_limit_ns(config.interval_ns))
+    )
+    states = StatePolicy(dwell_ns=config.states.dwell_ns, activity_ratio=config.states.activity_ratio)
+
+    def book(identity: DeviceIdentity) -> BookPolicy:
+        known = config.gpus.corrections.get(identity.uuid)
+        if known is None:
+            return BookPolicy(energy=energy, states=states)
+        configured = ((BaselineKind.BARE, known.bare_mw), (BaselineKind.CONTEXT, known.context_mw))
+        return BookPolicy(
+            energy=energy,
+            states=states,
+            correction=Correction(gain_ppm=known.gain_ppm, offset_mw=known.offset_mw),
+            configured_baselines={
+                kind: Baseline(kind=kind, origin=BaselineOrigin.CONFIGURED, power_mw=power_mw)
+                for kind, power_mw in configured
+                if power_mw is not None
+            },
+        )
+
+    def circumstances(identity: DeviceIdentity, wall_ns: int) -> Circumstances:
+        return Circumstances(owner=_owner(config, identity), maintenance=_maintenance(config, identity, wall_ns))
+
+    return HostPolicy(book=book, circumstances=circumstances)
+
+
+def _owner(config: Config, identity: DeviceIdentity) -> str:
+    for ownership in config.owners:
+        if any(gpu.names(identity.index, identity.uuid) for gpu in ownership.gpus):
+            return ownership.owner
+    return ""
+
+
+def _maintenance(config: Config, identity: DeviceIdentity, wall_ns: int) -> str:
+    for window in config.states.maintenance:
+        named = window.gpus is None or any(gpu.names(identity.index, identity.uuid) for gpu in window.gpus)
+        if named and window.from_wall_ns <= wall_ns < window.to_wall_ns:
+            return window.reason or "planned"
+    return ""

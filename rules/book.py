@@ -1,0 +1,162 @@
+"""The book of one device: readings in, booked intervals and the account out. Storing it is the ledger's matter."""
+
+from dataclasses import dataclass, field, replace
+
+from .account import Baseline, DeviceAccount, Entry, StateTotal, XidCount
+from .baselines import BaselineLearner, BaselinePolicy, still_valid
+from .carry import CounterCarry
+from .correction import CorrectedEnergy, Correction
+from .energy import EnergyMeter, EnergyPolicy, Measurement, Segment
+from .instant import NS_PER_SECOND
+from .priors import prior_baselines
+from .quantity import Quantity
+from .reading import HostFacts, Reading, XidEvent
+from .state import BaselineKind, Method, State
+from .states import Circumstances, Judgement, StateJudge, StatePolicy
+
+_POWER_QUANTITIES = (Quantity.POWER_AVERAGE_MW, Quantity.POWER_INSTANT_MW)
+
+
+@dataclass(frozen=True, slots=True)
+class BookPolicy:
+    """Everything that decides how one device is booked."""
+
+    energy: EnergyPolicy = field(default_factory=EnergyPolicy)
+    states: StatePolicy = field(default_factory=StatePolicy)
+    baselines: BaselinePolicy = field(default_factory=BaselinePolicy)
+    correction: Correction = field(default_factory=Correction)
+    configured_baselines: dict[BaselineKind, Baseline] = field(default_factory=dict)
+
+
+class DeviceBook:
+    """Owns the running state of one device. `account` is replaced, never changed, at each reading."""
+
+    def __init__(self, account: DeviceAccount, policy: BookPolicy) -> None:
+        self.account = account
+        self._policy = policy
+        self._meter = EnergyMeter(policy.energy, account.anchor)
+        self._judge = StateJudge(policy.states)
+        self._learner = BaselineLearner(policy.baselines)
+        self._carry = CounterCarry(account.counters)
+        self._corrected = CorrectedEnergy(policy.correction)
+        self._pending: set[State] = set()  # states judged since the last booking
+        self.judgement: Judgement | None = None
+        self.state_since_wall_ns = 0
+
+    def apply(self, policy: BookPolicy) -> None:
+        """Go on under another policy, with nothing forgotten."""
+        self._policy = policy
+        self._meter.policy = policy.energy
+        self._judge.policy = policy.states
+        self._learner.policy = policy.baselines
+        if policy.correction != self._corrected.correction:
+            self._corrected = CorrectedEnergy(policy.correction)
+
+    @property
+    def method(self) -> Method | None:
+        """Give how energy is measured now."""
+        return self._meter.method
+
+    @property
+    def divergence_ratio(self) -> float | None:
+        """Give hardware counter over integral of power, over the last full minute."""
+        return self._meter.divergence.ratio
+
+    @property
+    def counter_suspect(self) -> bool:
+        """Tell whether the counter has disagreed with power for minutes on end."""
+        return self._meter.divergence.suspect
+
+    def baselines(self) -> dict[BaselineKind, Baseline]:
+        """Give the baselines in force, raw: configured before learnt before published."""
+        return prior_baselines(self.account.name) | self.account.baselines | self._policy.configured_baselines
+
+    def read(self, reading: Reading, host: HostFacts, circumstances: Circumstances) -> list[Entry]:
+        """Book one reading; give the intervals that were added to the account."""
+        if not reading.up:
+            self.judgement = None
+            return []
+        self._refresh_identity(reading, host)
+        judgement = self._judge.judge(reading, self.baselines(), circumstances)
+        self.judgement = judgement
+        self.state_since_wall_ns = self._judge.since.wall_ns if self._judge.since else 0
+        self._pending.add(judgement.state)
+        measurement = self._meter.read(reading, host)
+        self._carry.add(reading, epoch_changed=measurement.epoch_changed)
+        learnt = self._learner.learn(reading, judgement.state, self.account.baselines, host)
+        entries = [self._entry(segment) for segment in measurement.segments]
+        if entries:
+            self._pending.clear()
+        self._book(entries, measurement, learnt)
+        return entries
+
+    def note(self, event: XidEvent) -> None:
+        """Count one Xid."""
+        before = self.account.xids.get(event.xid)
+        count = XidCount(1 if before is None else before.count + 1, event.wall_ns)
+        self.account = replace(self.account, xids=self.account.xids | {event.xid: count})
+
+    def corrected(self, reading: Reading) -> Reading:
+        """Give the reading as it is to be shown: power with gain and offset."""
+        if self._policy.correction.is_identity or not reading.up:
+            return reading
+        values = dict(reading.values)
+        for quantity in _POWER_QUANTITIES:
+            if quantity in values:
+                values[quantity] = self._policy.correction.power_mw(int(values[quantity]))
+        return replace(reading, values=values)
+
+    def _refresh_identity(self, reading: Reading, host: HostFacts) -> None:
+        valid = {kind: known for kind, known in self.account.baselines.items() if still_valid(known, reading, host)}
+        if len(valid) != len(self.account.baselines) or self.account.name != reading.identity.name:
+            self.account = replace(self.account, name=reading.identity.name, baselines=valid)
+
+    def _entry(self, segment: Segment) -> Entry:
+        state = self._state_of(segment)
+        duration_ns = segment.end.mono_ns - segment.start.mono_ns
+        energy_mj = 0 if segment.energy_mj is None else self._corrected.add(segment.energy_mj, duration_ns)
+        return Entry(
+            uuid=self.account.uuid,
+            state=state,
+            start=segment.start,
+            end=segment.end,
+            energy_mj=energy_mj,
+            avoidable_mj=self._avoidable(energy_mj, duration_ns) if state is State.HELD else 0,
+            method=segment.method,
+        )
+
+    def _state_of(self, segment: Segment) -> State:
+        """Give the state of a segment; one that spans several states (its energy came late) is not known."""
+        if not segment.observed:
+            return State.UNOBSERVED
+        states = self._pending
+        return next(iter(states)) if len(states) == 1 else State.UNKNOWN
+
+    def _avoidable(self, energy_mj: int, duration_ns: int) -> int:
+        """Give the part above the bare draw; none where no bare draw is known."""
+        bare = self.baselines().get(BaselineKind.BARE)
+        if bare is None:
+            return 0
+        bare_mw = self._policy.correction.power_mw(bare.power_mw)
+        return max(0, energy_mj - bare_mw * duration_ns // NS_PER_SECOND)
+
+    def _book(self, entries: list[Entry], measurement: Measurement, learnt: Baseline | None) -> None:
+        account = self.account
+        states, methods = dict(account.states), dict(account.methods)
+        for entry in entries:
+            total = states.get(entry.state, StateTotal())
+            states[entry.state] = StateTotal(total.energy_mj + entry.energy_mj, total.duration_ns + entry.duration_ns)
+            if entry.method is not None:
+                methods[entry.method] = methods.get(entry.method, 0) + entry.energy_mj
+        self.account = replace(
+            account,
+            states=states,
+            methods=methods,
+            avoidable_mj=account.avoidable_mj + sum(entry.avoidable_mj for entry in entries),
+            unknown_ns=account.unknown_ns + measurement.unknown_ns,
+            counter_resets=account.counter_resets + measurement.resets,
+            rejected_segments=account.rejected_segments + measurement.rejected,
+            anchor=self._meter.anchor,
+            counters=dict(self._carry.carried),
+            baselines=account.baselines if learnt is None else account.baselines | {learnt.kind: learnt},
+        )

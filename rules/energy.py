@@ -1,0 +1,209 @@
+"""Energy of one device from successive readings: counter first, else integrals; not what it was spent on.
+
+Units: millijoules, milliwatts, nanoseconds, all whole numbers. Raw, before gain and offset.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .account import Anchor
+from .divergence import DivergenceWatch
+from .epoch import Continuity, continuity, elapsed_ns
+from .instant import NS_PER_SECOND, Instant
+from .integral import PowerIntegral
+from .quantity import Gap, Quantity
+from .reading import HostFacts, Reading
+from .state import Method
+
+
+class EnergyChoice(StrEnum):
+    """Which way of measuring the operator wants."""
+
+    AUTO = "auto"  # the counter where there is one
+    COUNTER = "counter"  # nothing but the counter
+    POWER = "power"  # never the counter
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyPolicy:
+    """Limits of belief. A counter may lead by the energy of one update, hence the slack."""
+
+    choice: EnergyChoice = EnergyChoice.AUTO
+    gap_ns: int = 10 * NS_PER_SECOND  # power is not integrated, nor states judged, over longer silence
+    bound_permille: int = 1100  # of the largest power limit: boards overshoot their limit by a few percent
+    bound_slack_ns: int = 250_000_000  # the counter steps every 20 to 100 ms (nvml.md section 3)
+    bound_unknown_limit_mw: int = 5_000_000  # where the device tells no limit: above any board or module made
+    counter_patience_ns: int = 300 * NS_PER_SECOND  # a counter that fails for longer is replaced by power
+    confirmations: int = 3  # readings that must agree before an odd counter value is believed
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Raw energy of one interval; None when it cannot be known. `observed` is false where no agent looked."""
+
+    start: Instant
+    end: Instant
+    energy_mj: int | None
+    method: Method | None
+    observed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one reading added. `epoch_changed` tells that every hardware counter of the device restarted.
+
+    `unknown_ns` is time whose energy is not, or not wholly, in the segments.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    resets: int = 0
+    rejected: int = 0
+    unknown_ns: int = 0
+    epoch_changed: bool = False
+
+
+NOTHING = Measurement()  # booked later: what was drawn meanwhile stands in the counter
+
+
+class EnergyMeter:
+    """Measures one device. Give it every reading in order; `anchor` is what must survive a restart."""
+
+    def __init__(self, policy: EnergyPolicy, anchor: Anchor | None = None) -> None:
+        self.policy = policy
+        self.anchor = anchor
+        self._resumed = anchor is not None  # the next segment starts in an earlier agent's time
+        self._integral = PowerIntegral(gap_ns=policy.gap_ns)
+        self._odd: list[int] = []  # counter values in a row that do not fit the anchor
+        self.divergence = DivergenceWatch()
+
+    @property
+    def method(self) -> Method | None:
+        """Give the way the latest segment is measured by; None while nothing can be."""
+        if self.anchor is not None and self.anchor.counter_mj is not None:
+            return Method.COUNTER
+        return None if self.policy.choice is EnergyChoice.COUNTER else self._integral.method
+
+    def read(self, reading: Reading, host: HostFacts) -> Measurement:
+        """Book up to *reading*. A device that is not up books nothing: its joules wait in the counter."""
+        if not reading.up:
+            return NOTHING
+        counter_mj = self._counter_of(reading)
+        here = Anchor(
+            at=reading.at,
+            boot_id=host.boot_id,
+            driver_version=host.driver_version,
+            counter_mj=counter_mj,
+            uptime_seconds=reading.integer(Quantity.UPTIME_SECONDS),
+        )
+        has_power = self._integral.add(reading)
+        before = self.anchor
+        if before is None:
+            return self._rebase(here, NOTHING)
+        if before.counter_mj is not None and counter_mj is not None:
+            return self._by_counter(before, here, counter_mj - before.counter_mj, reading)
+        elapsed = elapsed_ns(before, here)
+        waits_for_counter = before.counter_mj is not None and not self._counter_is_gone(reading, elapsed)
+        waits_for_power = not has_power and elapsed <= self.policy.gap_ns
+        if waits_for_counter or waits_for_power:
+            return NOTHING
+        return self._by_power(before, here)
+
+    def _counter_of(self, reading: Reading) -> int | None:
+        return None if self.policy.choice is EnergyChoice.POWER else reading.integer(Quantity.ENERGY_MJ)
+
+    def _rebase(self, here: Anchor, measurement: Measurement) -> Measurement:
+        self.anchor = here
+        self._resumed = False
+        self._odd.clear()
+        self._integral.restart(here.at)
+        return measurement
+
+    def _by_counter(self, before: Anchor, here: Anchor, delta_mj: int, reading: Reading) -> Measurement:
+        elapsed = elapsed_ns(before, here)
+        verdict = continuity(before, here)
+        if verdict is Continuity.RESTARTED and self._fits_since_restart(here, reading, elapsed):
+            return self._after_reset(before, here, elapsed)
+        if 0 <= delta_mj <= self._bound_mj(reading, elapsed):
+            self.divergence.add(delta_mj, self._integral.covering(elapsed)[0], elapsed)
+            segment = self._segment(before, here, elapsed, delta_mj, Method.COUNTER)
+            return self._rebase(here, Measurement((segment,)))
+        return self._odd_counter(before, here, elapsed, delta_mj, reading)
+
+    def _odd_counter(
+        self, before: Anchor, here: Anchor, elapsed: int, delta_mj: int, reading: Reading
+    ) -> Measurement:
+        """Wait for confirmation: a counter that falls to 0 or leaps and comes back has lost nothing."""
+        assert here.counter_mj is not None  # noqa: S101  (callers come here with a counter)
+        grows = not self._odd or 0 <= here.counter_mj - self._odd[-1] <= self._bound_mj(reading, elapsed)
+        if not grows:
+            self._odd.clear()
+        self._odd.append(here.counter_mj)
+        if len(self._odd) < self.policy.confirmations:
+            return NOTHING
+        if delta_mj < 0 and self._fits_since_restart(here, reading, elapsed):
+            return self._after_reset(before, here, elapsed)
+        self.divergence.restart()
+        filled_mj, method = self._integral.covering(elapsed)
+        segment = self._segment(before, here, elapsed, filled_mj, method)
+        unknown_ns = elapsed if filled_mj is None else 0
+        measurement = Measurement((segment,), rejected=1, unknown_ns=unknown_ns, epoch_changed=delta_mj < 0)
+        return self._rebase(here, measurement)
+
+    def _after_reset(self, before: Anchor, here: Anchor, elapsed: int) -> Measurement:
+        """Book the restarted counter's value: it is the energy since the reset. What came before it is unknown."""
+        self.divergence.restart()
+        uptime = here.uptime_seconds
+        since_ns = elapsed if uptime is None else min(elapsed, uptime * NS_PER_SECOND)
+        segments = [self._segment(before, here, since_ns, here.counter_mj, Method.COUNTER)]
+        before_ns = elapsed - since_ns
+        if before_ns:
+            split = segments[0].start
+            start = Instant(split.mono_ns - before_ns, split.wall_ns - before_ns)
+            segments.insert(0, Segment(start, split, None, None, observed=False))
+        # Without the uptime it is not known how much of the interval the restarted counter covers.
+        unknown_ns = elapsed if uptime is None else before_ns
+        return self._rebase(here, Measurement(tuple(segments), resets=1, unknown_ns=unknown_ns, epoch_changed=True))
+
+    def _fits_since_restart(self, here: Anchor, reading: Reading, elapsed: int) -> bool:
+        """Tell whether the counter's whole value can have been drawn since the restart."""
+        since_ns = elapsed if here.uptime_seconds is None else (here.uptime_seconds + 1) * NS_PER_SECOND
+        return here.counter_mj is not None and here.counter_mj <= self._bound_mj(reading, since_ns)
+
+    def _counter_is_gone(self, reading: Reading, elapsed: int) -> bool:
+        """Tell a counter that the device no longer offers, or that is no longer wanted, from one that fails."""
+        if self.policy.choice is EnergyChoice.AUTO:
+            if reading.gaps.get(Quantity.ENERGY_MJ) is Gap.UNSUPPORTED:
+                return True
+            # Power takes over only where it covers every moment: what it does not know, the counter may yet tell.
+            covered = self._integral.covering(elapsed)[0] is not None
+            return covered and elapsed > self.policy.counter_patience_ns
+        return self.policy.choice is EnergyChoice.POWER
+
+    def _by_power(self, before: Anchor, here: Anchor) -> Measurement:
+        self.divergence.restart()
+        elapsed = elapsed_ns(before, here)
+        energy_mj, method = self._integral.covering(elapsed)
+        if self.policy.choice is EnergyChoice.COUNTER:
+            energy_mj, method = None, None
+        segment = self._segment(before, here, elapsed, energy_mj, method)
+        restarted = continuity(before, here) is Continuity.RESTARTED
+        unknown_ns = elapsed if energy_mj is None else 0
+        return self._rebase(here, Measurement((segment,), unknown_ns=unknown_ns, epoch_changed=restarted))
+
+    def _segment(
+        self, before: Anchor, here: Anchor, length_ns: int, energy_mj: int | None, method: Method | None
+    ) -> Segment:
+        # Wall and monotonic start agree in length even when the boots or an NTP step make the clocks disagree.
+        start = Instant(here.at.mono_ns - length_ns, here.at.wall_ns - length_ns)
+        observed = not self._resumed and elapsed_ns(before, here) <= self.policy.gap_ns
+        return Segment(start, here.at, energy_mj, method, observed=observed)
+
+    def _bound_mj(self, reading: Reading, elapsed: int) -> int:
+        limit_mw = (
+            reading.integer(Quantity.POWER_LIMIT_MAX_MW)
+            or reading.integer(Quantity.POWER_LIMIT_ENFORCED_MW)
+            or self.policy.bound_unknown_limit_mw
+        )
+        return (
+            limit_mw * self.policy.bound_permille * (elapsed + self.policy.bound_slack_ns) // (1000 * NS_PER_SECOND)
+        )

@@ -1,0 +1,142 @@
+"""Learning of idle draws, and the waste that is reckoned from them."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.rules.gpu_model import GpuModel
+from wattledger.rules.account import Baseline, DeviceAccount
+from wattledger.rules.book import BookPolicy, DeviceBook
+from wattledger.rules.correction import Correction
+from wattledger.rules.priors import prior_baselines
+from wattledger.rules.state import BaselineKind, BaselineOrigin, State
+from wattledger.rules.states import Circumstances
+
+
+class Desk:
+    """A board and its book, one second a step."""
+
+    def __init__(self, gpu: GpuModel, policy: BookPolicy | None = None, account: DeviceAccount | None = None) -> None:
+        self.gpu = gpu
+        self.policy = policy or BookPolicy()
+        self.book = DeviceBook(account or DeviceAccount(uuid=gpu.uuid, name=gpu.name), self.policy)
+
+    def run(self, seconds: int, *, noise_mw: int = 0) -> None:
+        for second in range(seconds):
+            self.gpu.advance(1)
+            quiet_mw = self.gpu.power_mw
+            self.gpu.power_mw = quiet_mw + (noise_mw if second % 2 else -noise_mw)
+            self.book.read(self.gpu.reading(), self.gpu.host, Circumstances())
+            self.gpu.power_mw = quiet_mw
+
+    def learnt(self, kind: BaselineKind) -> Baseline | None:
+        return self.book.account.baselines.get(kind)
+
+
+def test_the_bare_draw_is_learnt_after_half_a_minute_of_rest_and_a_minute_of_calm() -> None:
+    desk = Desk(GpuModel(power_mw=71_800))
+    desk.run(89)
+    assert desk.learnt(BaselineKind.BARE) is None
+    desk.run(3)
+    learnt = desk.learnt(BaselineKind.BARE)
+    assert learnt is not None
+    assert (learnt.power_mw, learnt.origin, learnt.samples >= 60) == (71_800, BaselineOrigin.LEARNT, True)
+
+
+def test_the_context_draw_is_learnt_apart() -> None:
+    desk = Desk(GpuModel(power_mw=121_700, pids=(1,), clock_sm_hz=1_980_000_000))
+    desk.run(120)
+    learnt = desk.learnt(BaselineKind.CONTEXT)
+    assert learnt is not None
+    assert learnt.power_mw == 121_700
+    assert desk.learnt(BaselineKind.BARE) is None
+
+
+@pytest.mark.parametrize("spoil", ["noise", "warming", "work", "process list"])
+def test_nothing_is_learnt_from_a_restless_board(spoil: str) -> None:
+    desk = Desk(GpuModel(power_mw=71_800))
+    for _ in range(300):
+        desk.run(1, noise_mw=3000 if spoil == "noise" else 0)
+        if spoil == "noise":
+            desk.gpu.power_mw = 143_600 - desk.gpu.power_mw + (2000 if desk.gpu.power_mw < 72_000 else -2000)
+        if spoil == "warming":
+            desk.gpu.temperature += 0.02
+        if spoil == "work" and desk.gpu.mono_ns // 10**9 % 20 == 0:
+            desk.gpu.utilization = 0.5
+        elif spoil == "work":
+            desk.gpu.utilization = 0.0
+        if spoil == "process list":
+            desk.gpu.pids, desk.gpu.clock_sm_hz = (
+                None,
+                900_000_000 if desk.gpu.mono_ns // 10**9 % 40 else 1_900_000_000,
+            )
+    assert desk.book.account.baselines == {}
+
+
+def test_a_learnt_baseline_is_refreshed_slowly_upwards_and_at_once_downwards() -> None:
+    desk = Desk(GpuModel(power_mw=80_000))
+    desk.run(120)
+    desk.gpu.power_mw = 84_000
+    desk.run(120)
+    raised = desk.learnt(BaselineKind.BARE)
+    assert raised is not None
+    assert 80_000 < raised.power_mw < 81_500
+    desk.gpu.power_mw = 60_000
+    desk.run(120)
+    lowered = desk.learnt(BaselineKind.BARE)
+    assert lowered is not None
+    assert lowered.power_mw == 60_000
+
+
+def test_a_baseline_outlives_the_agent_and_dies_with_the_driver() -> None:
+    desk = Desk(GpuModel(power_mw=71_800))
+    desk.run(120)
+    again = Desk(desk.gpu, account=desk.book.account)
+    again.run(1)
+    assert again.learnt(BaselineKind.BARE) is not None
+    again.gpu.driver_version = "590.9"
+    again.run(1)
+    assert again.learnt(BaselineKind.BARE) is None
+
+
+def test_configured_goes_before_learnt_and_learnt_before_published() -> None:
+    desk = Desk(GpuModel(name="NVIDIA H100 80GB HBM3", power_mw=75_000))
+    assert desk.book.baselines()[BaselineKind.BARE].origin is BaselineOrigin.PRIOR
+    desk.run(120)
+    assert desk.book.baselines()[BaselineKind.BARE].power_mw == 75_000
+    configured = Baseline(kind=BaselineKind.BARE, origin=BaselineOrigin.CONFIGURED, power_mw=70_000)
+    desk.book.apply(replace(desk.policy, configured_baselines={BaselineKind.BARE: configured}))
+    assert desk.book.baselines()[BaselineKind.BARE] is configured
+
+
+def test_avoidable_is_what_a_held_board_draws_above_its_bare_baseline() -> None:
+    bare = Baseline(kind=BaselineKind.BARE, origin=BaselineOrigin.CONFIGURED, power_mw=72_000)
+    policy = BookPolicy(configured_baselines={BaselineKind.BARE: bare})
+    desk = Desk(GpuModel(power_mw=121_000, pids=(1,)), policy)
+    desk.run(101)
+    assert desk.book.account.states[State.HELD].energy_mj == 100 * 121_000
+    assert desk.book.account.avoidable_mj == 100 * 49_000
+
+
+def test_avoidable_is_reckoned_in_corrected_watts() -> None:
+    bare = Baseline(kind=BaselineKind.BARE, origin=BaselineOrigin.CONFIGURED, power_mw=50_000)
+    policy = BookPolicy(
+        correction=Correction(gain_ppm=1_100_000, offset_mw=1000), configured_baselines={BaselineKind.BARE: bare}
+    )
+    desk = Desk(GpuModel(power_mw=100_000, pids=(1,)), policy)
+    desk.run(11)
+    assert desk.book.account.states[State.HELD].energy_mj == 10 * 111_000
+    assert desk.book.account.avoidable_mj == 10 * (111_000 - 56_000)
+
+
+def test_where_no_bare_draw_is_known_nothing_is_called_avoidable() -> None:
+    desk = Desk(GpuModel(pids=(1,)))
+    desk.run(11)
+    assert desk.book.account.avoidable_mj == 0
+
+
+def test_published_draws_match_whole_words_of_the_board_name() -> None:
+    assert prior_baselines("NVIDIA L40S")[BaselineKind.BARE].power_mw == 35_600
+    assert prior_baselines("NVIDIA L4")[BaselineKind.BARE].power_mw == 17_000
+    assert prior_baselines("NVIDIA A100-SXM4-80GB")[BaselineKind.BARE].power_mw == 50_000
+    assert prior_baselines("Tesla P40") == {}
