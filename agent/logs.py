@@ -1,6 +1,5 @@
 """Log lines on stderr: logfmt for people and journals, JSON where asked for."""
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -29,6 +28,8 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             message += "\n" + self.formatException(record.exc_info)
         if self._as_json:
+            import json  # noqa: PLC0415  (only where JSON is asked for)
+
             return json.dumps({"time": moment, "level": level, "part": part, "message": message})
         return f"{moment} {level} {part}: {message}"
 

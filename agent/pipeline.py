@@ -1,4 +1,4 @@
-"""From a frame of the sampler to the next snapshot: book, commit, then show. It reads no device and serves no page."""
+"""From a frame of the sampler to the next snapshot: book, commit, then show. It reads no device, serves no page."""
 
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,24 @@ class SamplerHealth:
     abandoned: int = 0
 
 
+class Toll:
+    """What the source has cost since the daemon started; each sampler counts from its own start."""
+
+    def __init__(self) -> None:
+        self.ticks_missed = self.driver_calls = self.driver_busy_ns = 0
+        self._last = (0, 0, 0)
+
+    def add(self, sample: Sample) -> None:
+        """Add what *sample* says beyond the one before; a lower count is that of a new sampler."""
+        here = (sample.ticks_missed, sample.driver_calls, sample.driver_busy_ns)
+        same = all(now >= before for now, before in zip(here, self._last, strict=True))
+        missed, calls, busy_ns = self._last if same else (0, 0, 0)
+        self.ticks_missed += sample.ticks_missed - missed
+        self.driver_calls += sample.driver_calls - calls
+        self.driver_busy_ns += sample.driver_busy_ns - busy_ns
+        self._last = here
+
+
 class Pipeline:
     """Owns the books and the latest readings of one host. Every method is called by the tick thread alone."""
 
@@ -34,8 +52,9 @@ class Pipeline:
         self._present: frozenset[str] = frozenset()
         self._host = HostFacts()
         self._sample_at: Instant | None = None
-        self._source = SourceHealth(kind=kind, success=False, reason=Gap.TIMEOUT, detail="no sample yet")
+        self._source = SourceHealth(kind=kind, success=False, detail="no sample yet")
         self._tick_ns: int | None = None
+        self._toll = Toll()
 
     def apply(self, policy: HostPolicy, *, fresh_ns: int) -> None:
         """Go on under another configuration."""
@@ -76,14 +95,15 @@ class Pipeline:
         self._sample_at = sample.at
         self._readings |= {reading.identity.uuid: reading for reading in sample.devices}
         self._present = frozenset(reading.identity.uuid for reading in sample.devices)
+        self._toll.add(sample)
         self._source = SourceHealth(
             kind=self._kind,
             success=True,
             last_success_wall_ns=sample.at.wall_ns,
             duration_ns=sample.duration_ns,
-            ticks_missed=sample.ticks_missed,
-            driver_calls=sample.driver_calls,
-            driver_busy_ns=sample.driver_busy_ns,
+            ticks_missed=self._toll.ticks_missed,
+            driver_calls=self._toll.driver_calls,
+            driver_busy_ns=self._toll.driver_busy_ns,
         )
 
     def _take_failure(self, failure: SourceFailure) -> None:

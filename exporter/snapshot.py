@@ -13,8 +13,8 @@ from wattledger.rules.state import Method, State
 class DeviceView:
     """One device: what was read, what was concluded, what was booked.
 
-    `reading.values` are corrected by the configured gain and offset. `present` is false for a device that the ledger
-    knows and the source no longer lists (moved to another host, fell off the bus): its counters stay, its gauges go.
+    `reading.values` are corrected by the configured gain and offset. `present` is false for a device that was seen
+    since the start and that the source no longer lists (it fell off the bus): its counters stay, its gauges go.
     """
 
     reading: Reading
@@ -31,7 +31,9 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """How the source of samples is doing. `reason` and `detail` say why when `success` is false."""
+    """How the source of samples is doing. `reason` and `detail` say why when `success` is false; there is no
+    reason as long as nothing has come yet.
+    """
 
     kind: SourceKind
     success: bool
@@ -99,7 +101,8 @@ class Snapshot:
     def stale_reason(self, now: Instant) -> str:
         """Give why the data is not fresh at *now*, or empty text when it is."""
         if not self.source.success:
-            return f"{self.source.kind}: {self.source.reason}: {self.source.detail}"
+            reason = "" if self.source.reason is None else f"{self.source.reason}: "
+            return f"{self.source.kind}: {reason}{self.source.detail}"
         if self.sample_at is None:
             return f"{self.source.kind}: no sample yet"
         age_ns = now.ns_since(self.sample_at)

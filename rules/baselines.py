@@ -1,7 +1,6 @@
 """Learns the idle draw of one board, bare and with a context, under strict conditions (nvml.md section 12)."""
 
 from dataclasses import dataclass, replace
-from statistics import median, pstdev
 
 from .account import Baseline
 from .activity import POWER_MARGIN_MW
@@ -81,7 +80,7 @@ class BaselineLearner:
 
     def _is_calm(self, points: list[_Point]) -> bool:
         powers = [point.power_mw for point in points]
-        if pstdev(powers) > max(self.policy.noise_mw, self.policy.noise_ratio * median(powers)):
+        if _variance(powers) > max(self.policy.noise_mw, self.policy.noise_ratio * _median(powers)) ** 2:
             return False
         clocks = {point.clock_hz for point in points}
         first, last = points[0], points[-1]
@@ -94,7 +93,7 @@ class BaselineLearner:
     def _merge(
         self, kind: BaselineKind, points: list[_Point], reading: Reading, known: Baseline | None, host: HostFacts
     ) -> Baseline:
-        power_mw = round(median(point.power_mw for point in points))
+        power_mw = _median([point.power_mw for point in points])
         fresh = Baseline(
             kind=kind,
             origin=BaselineOrigin.LEARNT,
@@ -119,3 +118,15 @@ def still_valid(baseline: Baseline, reading: Reading, host: HostFacts) -> bool:
     return baseline.origin is not BaselineOrigin.LEARNT or (
         baseline.driver_version == host.driver_version and baseline.vbios_version == reading.identity.vbios_version
     )
+
+
+# The statistics module would cost the daemon 2 MB for these two.
+def _median(values: list[int]) -> int:
+    """Give the middle of *values*, the lower of two."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _variance(values: list[int]) -> float:
+    """Give the population variance of *values*."""
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / len(values)

@@ -1,0 +1,105 @@
+"""The command line: what a user types, and which part does it. Output goes to stdout, everything else to stderr."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .version import __version__
+
+_DESCRIPTION = "Every joule on a GPU host, accounted for: who used it, what for, what it cost, and what was wasted."
+_EPILOG = """\
+Every setting may also stand in a YAML file (--config) or in the environment (WATTLEDGER_LISTEN, ...).
+Without an NVIDIA driver a simulated host is shown, and every view says so.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Give the grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="wattledger",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+
+    run = commands.add_parser("run", help="the daemon: measure, keep the books, serve the page")
+    _add_settings(run)
+    run.add_argument("--listen", metavar="HOST:PORT", help="address of the page (default 127.0.0.1:9889)")
+    run.add_argument("--state-dir", metavar="DIR", help="for the ledger (default /var/lib/wattledger as root)")
+    run.add_argument("--web-config", metavar="FILE", help="TLS and passwords, in the exporter-toolkit's format")
+
+    once = commands.add_parser("once", help="print one page of metrics and exit; keeps no books")
+    _add_settings(once)
+
+    check = commands.add_parser("check", help="check a configuration file; exit 1 and the place on error")
+    check.add_argument("file", type=Path, metavar="FILE")
+
+    doctor = commands.add_parser("doctor", help="what this host offers, what is missing, and the cure")
+    doctor.add_argument("--json", action="store_true", help="the same for programs")
+
+    capture = commands.add_parser("capture", help="record what the driver answers, for --source replay:FILE")
+    _add_settings(capture)
+    capture.add_argument("output", type=Path, metavar="FILE", help="JSON lines; compressed if it ends in .gz")
+    capture.add_argument("--seconds", type=float, default=60.0, help="how long (default 60)")
+    capture.add_argument(
+        "--identify", action="store_true", help="keep UUIDs, serials and host names (default: replaced)"
+    )
+    return top
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="YAML (default /etc/wattledger/wattledger.yaml)")
+    command.add_argument(
+        "--source", metavar="SOURCE", help="auto, nvml, sim or replay:FILE (default auto: nvml where a driver is)"
+    )
+    command.add_argument("--interval", metavar="TIME", help="between two ticks, 200ms to 10s (default 1s)")
+    command.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
+    options = parser().parse_args(arguments)
+    if options.version:
+        print(f"wattledger {__version__}")
+        return 0
+    try:
+        return _dispatch(options)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `wattledger once | head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    match options.command:
+        case "run":
+            from .commands.run import run  # noqa: PLC0415
+
+            return run(options, os.environ)
+        case "once":
+            from .commands.once import once  # noqa: PLC0415
+
+            return once(options, os.environ)
+        case "check":
+            from .config.check import check_file  # noqa: PLC0415
+
+            return check_file(options.file, sys.stdout, os.environ)
+        case "doctor":
+            from .doctor import run_doctor  # noqa: PLC0415
+
+            return run_doctor(sys.stdout, environment=os.environ, as_json=options.json)
+        case "capture":
+            from .commands.capture import capture  # noqa: PLC0415
+
+            return capture(options, os.environ)
+        case _:
+            parser().print_help()
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

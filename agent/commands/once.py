@@ -1,0 +1,76 @@
+"""`wattledger once`: one page on stdout. It keeps no books, so its counters begin with the command."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+
+from wattledger.agent.clock import Clock, SystemClock
+from wattledger.agent.ledger import MemoryLedger
+from wattledger.agent.pipeline import Pipeline, SamplerHealth, fresh_limit_ns
+from wattledger.agent.policy import host_policy
+from wattledger.agent.sampler.supervisor import SamplerSupervisor
+from wattledger.agent.version import __version__
+from wattledger.agent.wiring import choose_source, sampler_settings
+from wattledger.exporter.render import Format, Renderer
+from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
+from wattledger.rules.instant import NS_PER_SECOND
+from wattledger.rules.reading import Sample, SourceKind
+
+from .settings import load_or_explain
+
+# Two samples make an interval: energy, activity and rates need one.
+SAMPLES = 2
+PATIENCE_NS = 40 * NS_PER_SECOND
+
+
+def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Print the page; exit code 1 when the source gave nothing, with the reason on stderr and on the page."""
+    options.log_level = options.log_level or "warning"
+    loaded = load_or_explain(options, environment)
+    if loaded is None:
+        return 1
+    config = loaded.config
+    clock = SystemClock()
+    source = choose_source(config, environment)
+    if source.kind is SourceKind.SIM:
+        print(f"SIMULATED: {source.why}; nothing on this page is measured", file=sys.stderr)
+    supervisor = SamplerSupervisor(sampler_settings(config, source.kind, realtime=False), clock=clock)
+    fresh_ns = fresh_limit_ns(config.interval_ns)
+    pipeline = Pipeline(
+        kind=source.kind, ledger=MemoryLedger(), clock=clock, policy=host_policy(config), fresh_ns=fresh_ns
+    )
+    wanted = None if source.kind is SourceKind.REPLAY else SAMPLES
+    try:
+        _collect(supervisor, pipeline, clock, wanted=wanted)
+    finally:
+        supervisor.stop()
+    snapshot = _snapshot(pipeline, clock)
+    sys.stdout.write(Renderer().render(snapshot, Format.TEXT).decode())
+    sys.stdout.flush()
+    if not snapshot.source.success:
+        print(f"{snapshot.source.kind}: {snapshot.source.reason}: {snapshot.source.detail}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *, wanted: int | None) -> None:
+    """Take frames until there are *wanted* samples (None: until the source ends), a failure, or patience ends."""
+    deadline_ns = clock.now().mono_ns + PATIENCE_NS
+    samples = 0
+    while samples != wanted and not supervisor.state.ended:
+        frame = supervisor.poll(deadline_ns)
+        if frame is None:
+            return
+        pipeline.take(frame)
+        if not isinstance(frame, Sample):
+            return
+        samples += 1
+
+
+def _snapshot(pipeline: Pipeline, clock: Clock) -> Snapshot:
+    now = clock.now()
+    return pipeline.snapshot(
+        SamplerHealth(),
+        ConfigHealth(loaded_wall_ns=now.wall_ns),
+        AgentHealth(version=__version__, started_wall_ns=now.wall_ns),
+    )

@@ -1,0 +1,28 @@
+"""The configuration of the agent: one YAML file, variables and flags to one typed, immutable value."""
+
+from .environment import Overrides
+from .load import LoadedConfig, changed_needing_restart, load_config
+from .problem import ConfigError, Place, Problem
+from .schema import Config, Correction, Gpus, Log, Maintenance, Ownership, States
+from .values import GpuReference, LogLevel, SourceChoice, SourceMode
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Correction",
+    "GpuReference",
+    "Gpus",
+    "LoadedConfig",
+    "Log",
+    "LogLevel",
+    "Maintenance",
+    "Overrides",
+    "Ownership",
+    "Place",
+    "Problem",
+    "SourceChoice",
+    "SourceMode",
+    "States",
+    "changed_needing_restart",
+    "load_config",
+]

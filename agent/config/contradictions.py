@@ -1,0 +1,134 @@
+"""Settings right by themselves and wrong together, or wrong on this machine; single values are judged before."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .document import Kind, Mapping, Scalar, scalars_below
+from .duration import format_duration
+from .problem import Places, Problem, printable, quoted
+from .scalars import decimal_text
+from .schema import Config, Maintenance
+from .values import GpuReference
+
+# Certificates are public by nature; every other `..._file` is taken for a secret.
+_PUBLIC_FILES = ("cert_file", "ca_file")
+
+
+def contradictions(config: Config, places: Places) -> Iterator[Problem]:
+    """Give what cannot be meant. *places* tells where it stands."""
+    yield from _files(config, places)
+    yield from _corrections(config, places)
+    yield from _repeated("gpus.exclude", config.gpus.exclude, places)
+    for number, span in enumerate(config.states.maintenance):
+        yield from _maintenance(span, f"states.maintenance[{number}]", places)
+    yield from _owners(config, places)
+
+
+def doubts(config: Config, places: Places) -> Iterator[Problem]:
+    """Give what is allowed and does less than it seems to."""
+    dwell_ns, interval_ns = config.states.dwell_ns, config.interval_ns
+    if "states.dwell" in places and 0 < dwell_ns < interval_ns:
+        shown, tick = format_duration(dwell_ns), format_duration(interval_ns)
+        message = f"`{shown}` is shorter than the interval `{tick}`; it acts as one tick, raise it or write 0s"
+        yield Problem(places["states.dwell"], "states.dwell", message)
+    excluded = set(config.gpus.exclude)
+    for number, ownership in enumerate(config.owners):
+        for item, gpu in enumerate(ownership.gpus):
+            if gpu in excluded:
+                key = f"owners[{number}].gpus[{item}]"
+                yield Problem(places[key], key, f"{gpu} is excluded under gpus.exclude; its owner has no effect")
+
+
+def exposed_secrets(root: Mapping) -> Iterator[Problem]:
+    """Give a doubt for every file named by a key ending in `_file` that every user of the machine may read."""
+    for entry in scalars_below(root):
+        name, value = entry.key.text, entry.value
+        if not name.endswith("_file") or name.endswith(_PUBLIC_FILES):
+            continue
+        if not isinstance(value, Scalar) or value.kind is not Kind.TEXT:
+            continue
+        path = value.place.origin.folder / value.text
+        mode = _mode(path)
+        if mode is not None and stat.S_ISREG(mode) and mode & stat.S_IROTH:
+            message = (
+                f"{quoted(value.text)} can be read by every user (mode {mode & 0o7777:04o}); run chmod o-rwx on it"
+            )
+            yield Problem(value.place, printable(name), message)
+
+
+def _mode(path: Path) -> int | None:
+    """Give the mode of what is at *path*, None where nothing is or where it cannot be looked at."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116  (Path.stat raises the same; this is one call)
+    except (OSError, ValueError):
+        return None
+
+
+def _files(config: Config, places: Places) -> Iterator[Problem]:
+    wanted = {"source": (config.source.path, "capture"), "web_config": (config.web_config, "file")}
+    for key, (path, what) in wanted.items():
+        if path is None:
+            continue
+        mode = _mode(path)
+        if mode is None:
+            yield Problem(places[key], key, f"{quoted(str(path))} does not exist; name a {what} that does")
+        elif stat.S_ISDIR(mode):
+            yield Problem(places[key], key, f"{quoted(str(path))} is a folder; name the {what} itself")
+    mode = _mode(config.state_dir)
+    if mode is not None and not stat.S_ISDIR(mode):
+        yield Problem(places["state_dir"], "state_dir", f"{quoted(str(config.state_dir))} is no folder; name one")
+
+
+def _corrections(config: Config, places: Places) -> Iterator[Problem]:
+    excluded = {gpu.uuid: f"gpus.exclude[{number}]" for number, gpu in enumerate(config.gpus.exclude)}
+    for uuid, correction in config.gpus.corrections.items():
+        key = f"gpus.corrections.{uuid}"
+        place = places[key]
+        if uuid in excluded:
+            other = places[excluded[uuid]].seen_from(place)
+            yield Problem(place, key, f"this GPU is excluded {other}; remove the correction or the exclusion")
+        bare_mw, context_mw = correction.bare_mw, correction.context_mw
+        if bare_mw is not None and context_mw is not None and context_mw < bare_mw:
+            place = places[f"{key}.context_watts"]
+            bare, context = decimal_text(bare_mw, 3), decimal_text(context_mw, 3)
+            message = (
+                f"`{context}` is below bare_watts `{bare}`, and a process only adds; raise it or lower bare_watts"
+            )
+            yield Problem(place, f"{key}.context_watts", message)
+
+
+def _maintenance(span: Maintenance, key: str, places: Places) -> Iterator[Problem]:
+    if span.to_wall_ns <= span.from_wall_ns:
+        yield Problem(places[f"{key}.to"], f"{key}.to", "is not after `from`; exchange the two or correct one")
+    if span.gpus is None:
+        return
+    if not span.gpus:
+        yield Problem(places[f"{key}.gpus"], f"{key}.gpus", "names no GPU; write all or a list of GPUs")
+    yield from _repeated(f"{key}.gpus", span.gpus, places)
+
+
+def _owners(config: Config, places: Places) -> Iterator[Problem]:
+    named: list[tuple[str, GpuReference]] = []
+    for number, ownership in enumerate(config.owners):
+        key = f"owners[{number}].gpus"
+        if not ownership.gpus:
+            yield Problem(places[key], key, "names no GPU; list at least one or remove the entry")
+        named.extend((f"{key}[{item}]", gpu) for item, gpu in enumerate(ownership.gpus))
+    yield from _named_twice(named, places)
+
+
+def _repeated(key: str, gpus: tuple[GpuReference, ...], places: Places) -> Iterator[Problem]:
+    return _named_twice(((f"{key}[{item}]", gpu) for item, gpu in enumerate(gpus)), places)
+
+
+def _named_twice(named: Iterable[tuple[str, GpuReference]], places: Places) -> Iterator[Problem]:
+    first: dict[GpuReference, str] = {}
+    for key, gpu in named:
+        if gpu in first:
+            place = places[key]
+            other = places[first[gpu]].seen_from(place)
+            yield Problem(place, key, f"GPU {gpu} is already named {other}; keep one of them")
+        else:
+            first[gpu] = key

@@ -1,0 +1,124 @@
+"""Every key of the configuration with its type, limits and default; reading and combining them happens elsewhere."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from wattledger.exporter.http import ListenAddress
+from wattledger.rules.energy import EnergyChoice
+from wattledger.rules.instant import NS_PER_SECOND
+
+from ..logs import LogFormat
+from .scalars import (
+    BOARD,
+    GPU,
+    LISTEN,
+    MOMENT,
+    NAME,
+    PATH,
+    SOURCE,
+    WordForNone,
+    choice_key,
+    decimal_key,
+    duration_key,
+)
+from .values import GpuReference, LogLevel, SourceChoice, SourceMode
+
+_DAY_NS = 86_400 * NS_PER_SECOND
+_BASELINE = decimal_key("0", "5000", decimals=3, above=True)
+
+# Settled keys whose part is not in this version: accepted, warned about, not looked into.
+LATER_KEYS = ("workloads", "services", "carbon", "supply", "facility", "tariff", "rules", "alerts")
+
+# What a reload of the running agent cannot apply.
+RESTART_KEYS = ("listen", "interval", "state_dir", "source", "web_config", "log.format")
+
+GpuItem = Annotated[GpuReference, GPU]
+BoardUuid = Annotated[str, BOARD]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping of the file. A field's `name` is its key; the attribute carries the unit."""
+
+
+class Log(Section, frozen=True, kw_only=True):
+    """What is logged, and how it looks."""
+
+    level: Annotated[LogLevel, choice_key(LogLevel)] = LogLevel.INFO
+    format: Annotated[LogFormat, choice_key(LogFormat)] = LogFormat.AUTO
+
+
+class Correction(Section, frozen=True, kw_only=True):
+    """What is known of one board: true power = gain x measured power + offset, and its idle draw where not learnt."""
+
+    gain_ppm: Annotated[int, decimal_key("0.5", "2.0", decimals=6)] = msgspec.field(default=1_000_000, name="gain")
+    offset_mw: Annotated[int, decimal_key("-100", "100", decimals=3)] = msgspec.field(default=0, name="offset_watts")
+    bare_mw: Annotated[int | None, _BASELINE] = msgspec.field(default=None, name="bare_watts")
+    context_mw: Annotated[int | None, _BASELINE] = msgspec.field(default=None, name="context_watts")
+
+
+class Gpus(Section, frozen=True, kw_only=True):
+    """Which GPUs are read, and how their power becomes joules. `corrections` is keyed by UUID."""
+
+    corrections: Mapping[BoardUuid, Correction] = msgspec.field(default_factory=dict)
+    exclude: tuple[GpuItem, ...] = ()
+    energy: Annotated[EnergyChoice, choice_key(EnergyChoice)] = EnergyChoice.AUTO
+
+
+class Maintenance(Section, frozen=True, kw_only=True):
+    """A span of wall time, `from` included and `to` not, in which idle is meant. `gpus` None is every GPU."""
+
+    gpus: Annotated[tuple[GpuItem, ...] | None, WordForNone("all")] = None
+    from_wall_ns: Annotated[int, MOMENT] = msgspec.field(name="from")
+    to_wall_ns: Annotated[int, MOMENT] = msgspec.field(name="to")
+    reason: Annotated[str, NAME] = ""
+
+
+class States(Section, frozen=True, kw_only=True):
+    """What separates the states. `activity_ppm` is the share of use, in millionths, from which work is seen."""
+
+    dwell_ns: Annotated[int, duration_key("0s", "10m")] = msgspec.field(default=5 * NS_PER_SECOND, name="dwell")
+    activity_ppm: Annotated[int, decimal_key("0", "1", decimals=6, above=True)] = msgspec.field(
+        default=50_000, name="activity"
+    )
+    maintenance: tuple[Maintenance, ...] = ()
+
+    @property
+    def activity_ratio(self) -> float:
+        """Give the same as a share of one, to be held against utilisation ratios."""
+        return self.activity_ppm / 1_000_000
+
+
+class Ownership(Section, frozen=True, kw_only=True):
+    """To whom GPUs are given by agreement, where no scheduler says it."""
+
+    gpus: tuple[GpuItem, ...]
+    owner: Annotated[str, NAME]
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole configuration, every path absolute."""
+
+    listen: Annotated[ListenAddress, LISTEN] = ListenAddress("127.0.0.1", 9889)
+    interval_ns: Annotated[int, duration_key("200ms", "10s")] = msgspec.field(default=NS_PER_SECOND, name="interval")
+    state_dir: Annotated[Path, PATH] = Path("/var/lib/wattledger")
+    source: Annotated[SourceChoice, SOURCE] = SourceChoice(SourceMode.AUTO)
+    web_config: Annotated[Path | None, PATH] = None
+    history_ns: Annotated[int, duration_key("1d", "3660d")] = msgspec.field(default=400 * _DAY_NS, name="history")
+    log: Log = Log()
+    gpus: Gpus = msgspec.field(default_factory=Gpus)
+    states: States = States()
+    owners: tuple[Ownership, ...] = ()
+
+
+def field_value(config: Config, key_path: str) -> object:
+    """Give the value at a key path such as `log.level`. Raises KeyError when there is no such key."""
+    value: object = config
+    for key in key_path.split("."):
+        if not isinstance(value, Section):
+            raise KeyError(key_path)
+        attributes = {info.encode_name: info.name for info in msgspec.structs.fields(value)}
+        value = getattr(value, attributes[key])
+    return value

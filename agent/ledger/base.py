@@ -1,0 +1,86 @@
+"""What the daemon may ask of a ledger and how a ledger refuses; how it keeps its books is not said here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wattledger.exporter.snapshot import LedgerHealth
+from wattledger.rules.account import DeviceAccount, Entry
+from wattledger.rules.instant import Instant
+from wattledger.rules.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One device in one state during the UTC hour that begins at `hour_wall_ns`. `avoidable_mj` is part of energy."""
+
+    uuid: str
+    hour_wall_ns: int
+    state: State
+    energy_mj: int
+    duration_ns: int
+    avoidable_mj: int
+
+
+class Ledger(Protocol):
+    """Keeps the accounts over restarts. One thread commits; `health` and `history` may be asked from others."""
+
+    def load(self) -> dict[str, DeviceAccount]:
+        """Give the accounts as the ledger knows them, by uuid."""
+        ...
+
+    def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
+        """Store *accounts* as they are now, and add *entries* to the hourly history. Call it before publishing.
+
+        The ledger keeps the accounts, so they must not be changed afterwards. Each entry is passed once, also when
+        the disk fails: trouble with the disk raises nothing, shows in `health`, and is tried again by the next call.
+        """
+        ...
+
+    def health(self) -> LedgerHealth:
+        """Give whether the books reach the disk."""
+        ...
+
+    def history(self, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None = None) -> list[HistoryRow]:
+        """Give the hours that overlap ``[start, end)``, ordered by hour, uuid and state."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left and let go of the directory. Safe to call twice."""
+        ...
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used, and why; the text is for the operator and names the cure."""
+
+
+class LedgerLocked(LedgerError):  # noqa: N818  (the name states the fact)
+    """Another process holds the directory. `pid` is None when the holder has not written it."""
+
+    def __init__(self, state_dir: Path, pid: int | None) -> None:
+        holder = f"process {pid}" if pid is not None else "another process"
+        super().__init__(
+            f"{state_dir}: the ledger in this directory is held by {holder}; "
+            "stop that one, or give this agent a directory of its own with --state-dir"
+        )
+        self.state_dir = state_dir
+        self.pid = pid
+
+
+class LedgerTooNew(LedgerError):  # noqa: N818  (the name states the fact)
+    """The file was written by a newer agent; it is left as it is."""
+
+    def __init__(self, path: Path, version: int, newest: int) -> None:
+        super().__init__(
+            f"{path}: the ledger has version {version}, this agent knows versions up to {newest}; "
+            "install the agent that wrote it or a later one, or give another --state-dir"
+        )
+
+
+class LedgerDamaged(LedgerError):  # noqa: N818  (the name states the fact)
+    """The file is not a sound ledger: its bytes, or what they say, cannot be true."""
+
+
+class LedgerChanged(LedgerError):  # noqa: N818  (the name states the fact)
+    """The file on disk is not the one these accounts came from, so it must not be written over."""

@@ -1,0 +1,114 @@
+"""What a damaged ledger looks like and where it is put; what is done instead is not decided here."""
+
+import logging
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wattledger.agent.clock import Clock
+from wattledger.rules.account import DeviceAccount
+from wattledger.rules.instant import NS_PER_SECOND, Instant
+
+from .base import LedgerDamaged
+from .rows import read
+
+log = logging.getLogger(__name__)
+
+SIDE_FILES = ("", "-wal", "-shm", "-journal")
+_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# Virtual machine steps between two looks at the clock; some tenths of a millisecond.
+_STEPS = 10_000
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell damage of the file from trouble with the disk, the rights or another program."""
+    if isinstance(error, LedgerDamaged):
+        return True
+    code = primary_code(error)
+    if code == sqlite3.SQLITE_ERROR:
+        # Our statements are fixed: what they name is missing from the file.
+        return str(error).startswith(("no such table", "no such column", "malformed", "table "))
+    return code in _CODES or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+def primary_code(error: BaseException) -> int:
+    """Give SQLite's primary result code, 0 for other errors."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def check(connection: sqlite3.Connection, clock: Clock, *, limit_ns: int) -> None:
+    """Run quick_check for at most *limit_ns*; a check that is cut off counts as passed.
+
+    Raises LedgerDamaged with the first finding, sqlite3.Error.
+    """
+    end_ns = clock.now().mono_ns + limit_ns
+    connection.set_progress_handler(lambda: clock.now().mono_ns > end_ns, _STEPS)
+    try:
+        finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if primary_code(error) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        log.warning("ledger_check_cut_off limit_seconds=%.1f", limit_ns / NS_PER_SECOND)
+        return
+    finally:
+        connection.set_progress_handler(None, 0)
+    if finding != "ok":
+        raise LedgerDamaged(" ".join(finding.split()))
+
+
+def move_aside(path: Path, at: Instant) -> Path:
+    """Rename the ledger and what SQLite keeps beside it; give the new name. Raises OSError."""
+    utc = datetime.fromtimestamp(at.wall_ns // NS_PER_SECOND, UTC).strftime("%Y%m%dT%H%M%SZ")
+    stem = f"{path.stem}.damaged-{utc}"
+    target = path.with_name(f"{stem}{path.suffix}")
+    number = 1
+    while any(_beside(target, side).exists() for side in SIDE_FILES):
+        number += 1
+        target = path.with_name(f"{stem}-{number}{path.suffix}")
+    for side in SIDE_FILES:
+        if _beside(path, side).exists():
+            _beside(path, side).rename(_beside(target, side))
+    sync_directory(path.parent)
+    return target
+
+
+def rescue(path: Path) -> dict[str, DeviceAccount]:
+    """Give the accounts of a damaged ledger whose parts still add up, so that their counters need not fall.
+
+    The sum over the states must be the sum over the methods: energy is booked to both alike.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)
+        try:
+            accounts = read(connection)
+        finally:
+            connection.close()
+    except (sqlite3.Error, LedgerDamaged) as error:
+        log.warning("ledger_rescue_failed path=%s detail=%s", path, error)
+        return {}
+    return {uuid: account for uuid, account in accounts.items() if account.energy_mj == sum(account.methods.values())}
+
+
+def remains(path: Path) -> bool:
+    """Give whether SQLite's side files lie there without their ledger: a new one must not take them for its own."""
+    return not path.exists() and any(_beside(path, side).exists() for side in SIDE_FILES[1:])
+
+
+def remove(path: Path) -> None:
+    """Delete a ledger with its side files, those of them that are there. Raises OSError."""
+    for side in SIDE_FILES:
+        _beside(path, side).unlink(missing_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in *directory* survive a power cut. Raises OSError."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _beside(path: Path, side: str) -> Path:
+    return path.with_name(path.name + side)

@@ -1,0 +1,61 @@
+"""When history is too old, and how it goes in steps that hold no tick up; totals are never touched."""
+
+import sqlite3
+
+from wattledger.rules.instant import NS_PER_HOUR, Instant
+
+from .hours import hour_of
+
+HOURS_PER_STEP = 48  # a few thousand rows on a host of 16 GPUs
+PAGES_PER_STEP = 64
+# Free pages that new hours will fill again are left; giving them back each hour would only make work.
+FREE_PAGES_KEPT = 64
+
+
+class Pruning:
+    """Starts once an hour, then takes one step a commit until nothing is left to do."""
+
+    def __init__(self, history_days: int) -> None:
+        if history_days < 1:
+            raise ValueError(f"history_days is {history_days}; it must be at least 1")
+        self._hours_kept = history_days * 24
+        self._previous: Instant | None = None
+        self._since: Instant | None = None  # of the last run, or of the last leap of the wall clock
+        self._horizon: int | None = None  # set while a run goes on
+
+    def first_hour(self, at: Instant) -> int:
+        """Give the oldest hour that is kept at *at*."""
+        return hour_of(at.wall_ns) - self._hours_kept
+
+    def step(self, connection: sqlite3.Connection, at: Instant) -> None:
+        """Delete or give back a bounded amount, inside the caller's transaction. Raises sqlite3.Error."""
+        if self._is_due(at) and self._horizon is None:
+            self._horizon = self.first_hour(at)
+        if self._horizon is not None and not _step(connection, self._horizon):
+            self._horizon = None
+
+    def _is_due(self, at: Instant) -> bool:
+        previous, self._previous = self._previous, at
+        # A wall clock that leaps ahead must not cost a year of history: it has to hold for an hour first.
+        leapt = previous is None or abs(at.wall_ns - previous.wall_ns - at.ns_since(previous)) > NS_PER_HOUR
+        if self._since is None or leapt:
+            self._since = at
+            return False
+        if at.ns_since(self._since) < NS_PER_HOUR:
+            return False
+        self._since = at
+        return True
+
+
+def _step(connection: sqlite3.Connection, horizon: int) -> bool:
+    (oldest,) = connection.execute("SELECT min(hour) FROM hourly").fetchone()
+    if oldest is not None and oldest < horizon:
+        connection.execute("DELETE FROM hourly WHERE hour < ?", (min(horizon, oldest + HOURS_PER_STEP),))
+        return True
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free <= FREE_PAGES_KEPT:
+        return False
+    for _ in range(min(PAGES_PER_STEP, free - FREE_PAGES_KEPT)):
+        # One page a call: the module sqlite3 steps a statement without columns once and leaves it.
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return True

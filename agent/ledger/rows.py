@@ -1,0 +1,266 @@
+"""An account as table rows and back, and which rows differ; it knows no file and no transaction."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, StateTotal, XidCount
+from wattledger.rules.instant import Instant
+from wattledger.rules.quantity import Quantity
+from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+
+from .base import LedgerDamaged
+
+log = logging.getLogger(__name__)
+
+SqlValue = int | float | str | None
+Row = tuple[SqlValue, ...]
+TableRows = dict[SqlValue, Row]  # by the key within the device
+Rows = dict[str, TableRows]  # by table
+
+_QUANTITIES: frozenset[SqlValue] = frozenset(quantity.value for quantity in Quantity)
+_MAX_I64 = (1 << 63) - 1
+_MIN_I64 = -(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One table that hangs on a device. `key` is the second column of its key, empty when a device has one row."""
+
+    name: str
+    key: str
+    columns: tuple[str, ...]
+    encode: Callable[[DeviceAccount], TableRows]
+    insert_sql: str
+    delete_sql: str
+    clear_sql: str
+
+
+def _table(name: str, key: str, columns: tuple[str, ...], encode: Callable[[DeviceAccount], TableRows]) -> _Table:
+    # The names are those written below; none comes from outside.
+    marks = ", ".join("?" * (len(columns) + 1))
+    clear = f"DELETE FROM {name} WHERE device = ?"  # noqa: S608
+    return _Table(
+        name=name,
+        key=key,
+        columns=columns,
+        encode=encode,
+        insert_sql=f"INSERT OR REPLACE INTO {name} (device, {', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+        delete_sql=f"{clear} AND {key} IS ?" if key else f"{clear} AND ? IS NULL",
+        clear_sql=clear,
+    )
+
+
+def _states(account: DeviceAccount) -> TableRows:
+    return {
+        state.value: (state.value, fit(total.energy_mj), fit(total.duration_ns))
+        for state, total in account.states.items()
+    }
+
+
+def _methods(account: DeviceAccount) -> TableRows:
+    return {method.value: (method.value, fit(energy_mj)) for method, energy_mj in account.methods.items()}
+
+
+def _anchors(account: DeviceAccount) -> TableRows:
+    anchor = account.anchor
+    if anchor is None:
+        return {}
+    return {
+        None: (
+            fit(anchor.at.mono_ns),
+            fit(anchor.at.wall_ns),
+            anchor.boot_id,
+            anchor.driver_version,
+            _fit_optional(anchor.counter_mj),
+            _fit_optional(anchor.uptime_seconds),
+        )
+    }
+
+
+def _counters(account: DeviceAccount) -> TableRows:
+    return {
+        quantity.value: (quantity.value, fit(carried.total), fit(carried.last_raw))
+        for quantity, carried in account.counters.items()
+    }
+
+
+def _xids(account: DeviceAccount) -> TableRows:
+    return {fit(xid): (fit(xid), fit(seen.count), fit(seen.last_wall_ns)) for xid, seen in account.xids.items()}
+
+
+def _baselines(account: DeviceAccount) -> TableRows:
+    return {
+        kind.value: (
+            baseline.kind.value,
+            baseline.origin.value,
+            fit(baseline.power_mw),
+            fit(baseline.samples),
+            fit(baseline.learnt_wall_ns),
+            baseline.driver_version,
+            baseline.vbios_version,
+            baseline.temperature_celsius,
+            _fit_optional(baseline.sm_clock_hz),
+        )
+        for kind, baseline in account.baselines.items()
+    }
+
+
+_COUNTER = _table("counter", "quantity", ("quantity", "total", "last_raw"), _counters)
+_TABLES = (
+    _table("state_total", "state", ("state", "energy_mj", "duration_ns"), _states),
+    _table("method_total", "method", ("method", "energy_mj"), _methods),
+    _table(
+        "anchor", "", ("mono_ns", "wall_ns", "boot_id", "driver_version", "counter_mj", "uptime_seconds"), _anchors
+    ),
+    _COUNTER,
+    _table("xid", "xid", ("xid", "count", "last_wall_ns"), _xids),
+    _table(
+        "baseline",
+        "kind",
+        (
+            "kind",
+            "origin",
+            "power_mw",
+            "samples",
+            "learnt_wall_ns",
+            "driver_version",
+            "vbios_version",
+            "temperature_celsius",
+            "sm_clock_hz",
+        ),
+        _baselines,
+    ),
+)
+_DEVICE_COLUMNS = ("name", "avoidable_mj", "unknown_ns", "counter_resets", "rejected_segments")
+_DEVICE_SQL = f"UPDATE device SET {', '.join(f'{column} = ?' for column in _DEVICE_COLUMNS)} WHERE id = ?"  # noqa: S608
+
+
+def encode(account: DeviceAccount, *, counters_of: Rows | None) -> Rows:
+    """Give the rows of *account*; its hardware counters are those of *counters_of* where that is given."""
+    rows: Rows = {
+        table.name: table.encode(account) for table in _TABLES if counters_of is None or table is not _COUNTER
+    }
+    if counters_of is not None:
+        rows[_COUNTER.name] = counters_of[_COUNTER.name]
+    numbers = (account.avoidable_mj, account.unknown_ns, account.counter_resets, account.rejected_segments)
+    rows["device"] = {None: (account.name, *map(fit, numbers))}
+    return rows
+
+
+def write(connection: sqlite3.Connection, device: int, before: Rows | None, after: Rows) -> None:
+    """Write what differs between *before* and *after*; None before: whatever is there is replaced."""
+    if before is None or before["device"] != after["device"]:
+        connection.execute(_DEVICE_SQL, (*after["device"][None], device))
+    for table in _TABLES:
+        new = after[table.name]
+        if before is None:
+            connection.execute(table.clear_sql, (device,))
+            old: TableRows = {}
+        else:
+            old = before[table.name]
+        if new == old:
+            continue
+        for key in old.keys() - new.keys():
+            connection.execute(table.delete_sql, (device, key))
+        for key, row in new.items():
+            if old.get(key) != row:
+                connection.execute(table.insert_sql, (device, *row))
+
+
+def read(connection: sqlite3.Connection) -> dict[str, DeviceAccount]:
+    """Give all accounts. Raises LedgerDamaged for rows that say what cannot be, sqlite3.Error from below."""
+    try:
+        return _read(connection)
+    except (ValueError, TypeError, KeyError) as error:
+        raise LedgerDamaged(f"a row cannot be understood: {error!r}") from error
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, DeviceAccount]:
+    accounts: dict[SqlValue, DeviceAccount] = {}
+    for device, uuid, name, *numbers in connection.execute(
+        f"SELECT id, uuid, {', '.join(_DEVICE_COLUMNS)} FROM device ORDER BY id"  # noqa: S608
+    ):
+        avoidable_mj, unknown_ns, counter_resets, rejected_segments = map(whole, numbers)
+        accounts[device] = DeviceAccount(
+            uuid=_text(uuid),
+            name=_text(name),
+            avoidable_mj=avoidable_mj,
+            unknown_ns=unknown_ns,
+            counter_resets=counter_resets,
+            rejected_segments=rejected_segments,
+        )
+    for device, state, *totals in _select(connection, "state_total"):
+        accounts[device].states[State(_text(state))] = StateTotal(*map(whole, totals))
+    for device, method, energy_mj in _select(connection, "method_total"):
+        accounts[device].methods[Method(_text(method))] = whole(energy_mj)
+    for device, mono_ns, wall_ns, boot_id, driver, counter_mj, uptime in _select(connection, "anchor"):
+        anchor = Anchor(
+            at=Instant(whole(mono_ns), whole(wall_ns)),
+            boot_id=_text(boot_id),
+            driver_version=_text(driver),
+            counter_mj=_whole_optional(counter_mj),
+            uptime_seconds=_whole_optional(uptime),
+        )
+        accounts[device] = replace(accounts[device], anchor=anchor)
+    for device, quantity, total, last_raw in _select(connection, "counter"):
+        if quantity in _QUANTITIES:
+            accounts[device].counters[Quantity(_text(quantity))] = Carried(whole(total), whole(last_raw))
+        else:
+            # A later agent may know more counters; that is no reason to refuse its totals.
+            log.warning("ledger_counter_unknown quantity=%s", quantity)
+    for device, xid, count, last_wall_ns in _select(connection, "xid"):
+        accounts[device].xids[whole(xid)] = XidCount(whole(count), whole(last_wall_ns))
+    for device, *columns in _select(connection, "baseline"):
+        baseline = _baseline(tuple(columns))
+        accounts[device].baselines[baseline.kind] = baseline
+    return {account.uuid: account for account in accounts.values()}
+
+
+def _select(connection: sqlite3.Connection, name: str) -> Iterator[Row]:
+    table = next(table for table in _TABLES if table.name == name)
+    return connection.execute(f"SELECT device, {', '.join(table.columns)} FROM {name}")  # noqa: S608
+
+
+def _baseline(row: Row) -> Baseline:
+    kind, origin, power_mw, samples, learnt_wall_ns, driver, vbios, celsius, clock_hz = row
+    if not (celsius is None or isinstance(celsius, float)):
+        raise TypeError(f"temperature {celsius!r}")
+    return Baseline(
+        kind=BaselineKind(_text(kind)),
+        origin=BaselineOrigin(_text(origin)),
+        power_mw=whole(power_mw),
+        samples=whole(samples),
+        learnt_wall_ns=whole(learnt_wall_ns),
+        driver_version=_text(driver),
+        vbios_version=_text(vbios),
+        temperature_celsius=celsius,
+        sm_clock_hz=_whole_optional(clock_hz),
+    )
+
+
+def fit(value: int) -> SqlValue:
+    """Give *value* as SQLite can hold it: a column without type affinity keeps the text of a larger one as it is."""
+    return value if _MIN_I64 <= value <= _MAX_I64 else str(value)
+
+
+def _fit_optional(value: int | None) -> SqlValue:
+    return None if value is None else fit(value)
+
+
+def whole(value: SqlValue) -> int:
+    """Give the number that `fit` stored. Raises TypeError or ValueError for anything else."""
+    if isinstance(value, float) or value is None:
+        raise TypeError(f"number {value!r}")
+    return int(value)
+
+
+def _whole_optional(value: SqlValue) -> int | None:
+    return None if value is None else whole(value)
+
+
+def _text(value: SqlValue) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text {value!r}")
+    return value

@@ -1,0 +1,227 @@
+"""The ledger's SQLite file: opening it, one transaction a tick, reading history; when to retry is not its matter."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wattledger.agent.clock import Clock
+from wattledger.rules.account import DeviceAccount
+from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.state import State
+
+from . import damage, rows
+from .backlog import Key, hours_within
+from .base import LedgerDamaged
+from .hours import Cell
+from .migrate import migrate
+from .prune import Pruning
+
+# A tick waits this long for a program that holds the file, and no longer.
+BUSY_SECONDS = 0.1
+COUNTERS_EVERY_NS = 10 * NS_PER_SECOND
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    # FULL syncs the log at each commit: a number that was published is on disk, after a power cut too.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 256",  # pages; the log stays near 1 MB
+    "PRAGMA journal_size_limit = 1048576",
+    "PRAGMA cache_size = -1024",  # kB
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA mmap_size = 0",  # an I/O error is an answer, not a SIGBUS
+)
+
+
+def connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    """Give a connection in autocommit; *mode* is SQLite's: ro, rw, rwc. Raises sqlite3.Error."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def create(path: Path, at: Instant) -> None:
+    """Make an empty ledger at *path*, whole or not at all. Raises sqlite3.Error, OSError."""
+    fresh = path.with_name(f"{path.name}.new")
+    damage.remove(fresh)
+    try:
+        connection = connect(fresh, mode="rwc")
+        try:
+            # Must precede the first table.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            migrate(connection, fresh, fresh=True)
+            connection.execute("INSERT INTO book VALUES (1, ?, 0, NULL)", (at.wall_ns,))
+        finally:
+            connection.close()
+        fresh.rename(path)
+    except BaseException:
+        damage.remove(fresh)
+        raise
+    damage.sync_directory(path.parent)
+
+
+class Store:
+    """An open ledger file that can be written. After a failed `write` only `close` may follow, unless it was busy."""
+
+    def __init__(self, path: Path, *, clock: Clock, check_ns: int) -> None:
+        """Open an existing file. Raises LedgerDamaged, LedgerTooNew, sqlite3.Error, OSError."""
+        self._path = path
+        self._stat = path.stat()
+        if self._stat.st_size == 0:
+            raise LedgerDamaged(f"{path} is empty")  # ours are never: they are made whole or not at all
+        self._connection = connect(path, mode="rw")
+        try:
+            self._prepare(clock, check_ns)
+            self.identity, self.commits, self.last_commit_wall_ns = self._read_book()
+        except BaseException:
+            self._connection.close()
+            raise
+        self.in_doubt = False  # true when a COMMIT failed: whether it holds shows when the file is opened again
+        self._written: dict[str, rows.Rows] = {}
+        self._counters_mono_ns: dict[str, int] = {}
+        self._device_ids: dict[str, int] = {}
+
+    def _prepare(self, clock: Clock, check_ns: int) -> None:
+        migrate(self._connection, self._path)  # first: a file that is refused stays as it is
+        for setting in _SETTINGS:
+            self._connection.execute(setting).fetchall()
+        if check_ns:
+            damage.check(self._connection, clock, limit_ns=check_ns)
+        # SQLite opens a file that it may only read without a word; here is where it says so.
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("ROLLBACK")
+
+    def _read_book(self) -> tuple[int, int, int | None]:
+        book = self._connection.execute("SELECT created_wall_ns, commits, last_commit_wall_ns FROM book").fetchone()
+        if book is None:
+            raise LedgerDamaged(f"{self._path}: the table book is empty")
+        created_wall_ns, commits, last_commit_wall_ns = book
+        return created_wall_ns, commits, last_commit_wall_ns
+
+    def is_in_place(self) -> bool:
+        """Give whether the file at the path is still the one that is open."""
+        try:
+            return os.path.samestat(self._path.stat(), self._stat)
+        except OSError:
+            return False
+
+    def load(self) -> dict[str, DeviceAccount]:
+        """Give all accounts. Raises LedgerDamaged, sqlite3.Error."""
+        return rows.read(self._connection)
+
+    def write(
+        self,
+        accounts: Mapping[str, DeviceAccount],
+        cells: Mapping[Key, Cell],
+        at: Instant,
+        *,
+        pruning: Pruning | None,
+        counters_now: frozenset[str] | None = frozenset(),
+    ) -> None:
+        """Store what changed since the last write, and add *cells*, in one transaction.
+
+        Hardware counters of the devices in *counters_now* are written at once (None: of all), the others every ten
+        seconds. Raises sqlite3.Error; then nothing was stored, or `in_doubt` is set.
+        """
+        connection = self._connection
+        written = self._encode(accounts, at, counters_now)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for uuid, after in written.items():
+                rows.write(connection, self._device_id(uuid), self._written.get(uuid), after)
+            self._add(cells)
+            if pruning is not None:
+                pruning.step(connection, at)
+            connection.execute(
+                "UPDATE book SET commits = ?, last_commit_wall_ns = ?", (self.commits + 1, rows.fit(at.wall_ns))
+            )
+            self.in_doubt = True
+            connection.execute("COMMIT")
+            self.in_doubt = False
+        except BaseException:
+            if connection.in_transaction and not self.in_doubt:
+                connection.execute("ROLLBACK")
+            raise
+        self.commits += 1
+        self.last_commit_wall_ns = at.wall_ns
+        for uuid, after in written.items():
+            if after["counter"] is not self._written.get(uuid, {}).get("counter"):
+                self._counters_mono_ns[uuid] = at.mono_ns
+        self._written.update(written)
+
+    def _encode(
+        self, accounts: Mapping[str, DeviceAccount], at: Instant, counters_now: frozenset[str] | None
+    ) -> dict[str, rows.Rows]:
+        encoded = {}
+        for uuid, account in accounts.items():
+            before = self._written.get(uuid)
+            age_ns = at.mono_ns - self._counters_mono_ns.get(uuid, at.mono_ns)
+            due = counters_now is None or uuid in counters_now or not 0 <= age_ns < COUNTERS_EVERY_NS
+            encoded[uuid] = rows.encode(account, counters_of=None if due else before)
+        return encoded
+
+    def _add(self, cells: Mapping[Key, Cell]) -> None:
+        # Added up here and not by SQL, whose sums overflow where ours do not.
+        execute = self._connection.execute
+        for (hour, uuid, state), cell in cells.items():
+            key = (hour, self._device_id(uuid), state.value)
+            found = execute(
+                "SELECT energy_mj, duration_ns, avoidable_mj FROM hourly WHERE hour = ? AND device = ? AND state = ?",
+                key,
+            ).fetchone()
+            total = cell if found is None else _cell(found) + cell
+            numbers = map(rows.fit, (total.energy_mj, total.duration_ns, total.avoidable_mj))
+            execute("INSERT OR REPLACE INTO hourly VALUES (?, ?, ?, ?, ?, ?)", (*key, *numbers))
+
+    def _device_id(self, uuid: str) -> int:
+        known = self._device_ids.get(uuid)
+        if known is None:
+            self._connection.execute("INSERT INTO device (uuid) VALUES (?) ON CONFLICT (uuid) DO NOTHING", (uuid,))
+            (known,) = self._connection.execute("SELECT id FROM device WHERE uuid = ?", (uuid,)).fetchone()
+            self._device_ids[uuid] = int(known)
+        return int(known)
+
+    def close(self, *, fold_log: bool) -> None:
+        """Close the file; *fold_log* moves the log into it first. Raises sqlite3.Error, and is closed even so."""
+        try:
+            if fold_log:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self._connection.close()
+
+
+def size_bytes(path: Path) -> int | None:
+    """Give what the ledger and its log take on disk, None where there is no ledger."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    try:
+        return size + path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:
+        return size
+
+
+def cells_within(
+    connection: sqlite3.Connection, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None
+) -> Iterator[tuple[Key, Cell]]:
+    """Give the stored cells whose hour overlaps ``[start, end)``. Raises sqlite3.Error, LedgerDamaged."""
+    found = connection.execute(
+        "SELECT hourly.hour, device.uuid, hourly.state, hourly.energy_mj, hourly.duration_ns, hourly.avoidable_mj "
+        "FROM hourly INNER JOIN device ON device.id = hourly.device "
+        "WHERE hourly.hour BETWEEN ? AND ? AND (? IS NULL OR device.uuid = ?)",
+        (*hours_within(start_wall_ns, end_wall_ns), uuid, uuid),
+    )
+    for hour, of, state, *numbers in found:
+        try:
+            yield (hour, of, State(state)), _cell(numbers)
+        except (ValueError, TypeError) as error:
+            raise LedgerDamaged(f"a row of hourly cannot be understood: {error!r}") from error
+
+
+def _cell(numbers: list[rows.SqlValue] | rows.Row) -> Cell:
+    energy_mj, duration_ns, avoidable_mj = map(rows.whole, numbers)
+    return Cell(energy_mj, duration_ns, avoidable_mj)

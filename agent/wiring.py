@@ -1,0 +1,198 @@
+"""The only place where concrete parts meet: from a configuration to a daemon that can run."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattledger.exporter.http import PageServer
+from wattledger.exporter.page import PageCache
+from wattledger.exporter.render import Renderer
+from wattledger.exporter.site import Site
+from wattledger.exporter.snapshot import AgentHealth, ConfigHealth
+from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.reading import SourceKind
+
+from .clock import Clock
+from .config import Config, ConfigError, LoadedConfig, SourceMode, changed_needing_restart
+from .daemon import Daemon, Reloaded, Surroundings
+from .detect import Detection, detect
+from .ledger import Ledger, MemoryLedger, open_ledger
+from .notify import Notifier
+from .pipeline import Pipeline, fresh_limit_ns
+from .policy import host_policy
+from .sampler.settings import SamplerSettings
+from .sampler.supervisor import SamplerSupervisor
+from .self_cost import SelfCost
+from .version import __version__
+
+logger = logging.getLogger(__name__)
+
+_NS_PER_DAY = 86_400 * NS_PER_SECOND
+_LOOK_FOR_DRIVER_NS = 60 * NS_PER_SECOND
+_AT_ONCE_NS = 1_000_000  # between the frames of a capture that is not played but read
+
+
+def choose_source(config: Config, environment: Mapping[str, str]) -> Detection:
+    """Give the kind of source to run and why."""
+    if config.source.kind is SourceMode.AUTO:
+        return detect(environment)
+    return Detection(SourceKind(config.source.kind.value), "as configured")
+
+
+def sampler_settings(config: Config, kind: SourceKind, *, realtime: bool = True) -> SamplerSettings:
+    """Give what the sampler process is told."""
+    return SamplerSettings(
+        source=kind,
+        interval_ns=config.interval_ns if realtime or kind is not SourceKind.REPLAY else _AT_ONCE_NS,
+        exclude=tuple(str(gpu) for gpu in config.gpus.exclude),
+        replay_path="" if config.source.path is None else str(config.source.path),
+        replay_loop=realtime,
+        replay_realtime=realtime,
+    )
+
+
+def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
+    """Open the books of this kind of source. Simulated joules never enter the books of real ones.
+
+    Raises LedgerError.
+    """
+    if kind is SourceKind.REPLAY:
+        return MemoryLedger()  # a capture that is played twice was drawn once
+    folder = config.state_dir if kind is SourceKind.NVML else config.state_dir / kind.value
+    return open_ledger(folder, clock=clock, history_days=config.history_ns // _NS_PER_DAY)
+
+
+@dataclass(slots=True)
+class Running:
+    """A daemon with everything that must be closed after it."""
+
+    daemon: Daemon
+    server: PageServer
+    supervisor: SamplerSupervisor
+    ledger: Ledger
+    notifier: Notifier
+    source: Detection
+    config: Config
+
+    def close(self) -> None:
+        """Stop the sampler first, so that the driver is let go; then the books and the page."""
+        self.supervisor.stop()
+        self.ledger.close()
+        self.server.close()
+        self.notifier.close()
+
+
+def build(
+    loaded: LoadedConfig, *, environment: Mapping[str, str], clock: Clock, reload: Callable[[], LoadedConfig]
+) -> Running:
+    """Make a daemon whose page already answers. *reload* reads the configuration again.
+
+    Raises LedgerError, ListenError and WebConfigError.
+    """
+    config = loaded.config
+    source = choose_source(config, environment)
+    ledger = choose_ledger(config, source.kind, clock)
+    pages = PageCache(Renderer())
+    site = Site(pages, now=clock.now, version=__version__)
+    server = PageServer(config.listen, site, web_config=config.web_config)
+    try:
+        server.start()
+    except Exception:
+        ledger.close()
+        raise
+    supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
+    pipeline = Pipeline(
+        kind=source.kind,
+        ledger=ledger,
+        clock=clock,
+        policy=host_policy(config),
+        fresh_ns=fresh_limit_ns(config.interval_ns),
+    )
+    started = clock.now()
+    health = ConfigHealth(loaded_wall_ns=started.wall_ns)
+    notifier = Notifier(environment)
+    daemon = Daemon(
+        supervisor=supervisor,
+        pipeline=pipeline,
+        surroundings=Surroundings(
+            publish=pages.publish,
+            server_stats=server.stats,
+            reload=Reloader(loaded, reload, health=health, supervisor=supervisor, clock=clock, kind=source.kind),
+            driver_came=DriverWatch(config, source.kind, environment),
+        ),
+        clock=clock,
+        notifier=notifier,
+        config=health,
+        agent=AgentHealth(version=__version__, started_wall_ns=started.wall_ns),
+        self_cost=SelfCost(),
+    )
+    return Running(daemon, server, supervisor, ledger, notifier, source, config)
+
+
+class Reloader:
+    """Reads the configuration again on SIGHUP; a bad file leaves everything as it is."""
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        load: Callable[[], LoadedConfig],
+        *,
+        health: ConfigHealth,
+        supervisor: SamplerSupervisor,
+        clock: Clock,
+        kind: SourceKind,
+    ) -> None:
+        self._loaded = loaded
+        self._health = health
+        self._load = load
+        self._supervisor = supervisor
+        self._clock = clock
+        self._kind = kind
+
+    def __call__(self) -> Reloaded:
+        """Give the new policy, or why there is none."""
+        try:
+            fresh = self._load()
+        except ConfigError as error:
+            logger.error("configuration not taken, the old one stays in force:\n%s", error)  # noqa: TRY400
+            return Reloaded(
+                ConfigHealth(success=False, loaded_wall_ns=self._health.loaded_wall_ns, detail=str(error))
+            )
+        for problem in fresh.warnings:
+            logger.warning("%s", problem)
+        for key in changed_needing_restart(self._loaded.config, fresh.config):
+            logger.warning("configuration key %s takes effect at the next start", key)
+        settings = sampler_settings(fresh.config, self._kind)
+        if settings != sampler_settings(self._loaded.config, self._kind):
+            self._supervisor.reconfigure(settings)
+        logging.getLogger().setLevel(fresh.config.log.level.value.upper())
+        self._loaded = fresh
+        self._health = ConfigHealth(loaded_wall_ns=self._clock.now().wall_ns)
+        logger.info("configuration read again: file=%s", fresh.path)
+        return Reloaded(self._health, host_policy(fresh.config), fresh_limit_ns(fresh.config.interval_ns))
+
+
+class DriverWatch:
+    """On a host that `auto` took for one without GPU, looks once a minute whether a driver has come."""
+
+    def __init__(
+        self, config: Config, kind: SourceKind, environment: Mapping[str, str], root: Path = Path("/")
+    ) -> None:
+        self._wanted = config.source.kind is SourceMode.AUTO and kind is SourceKind.SIM
+        self._environment = environment
+        self._root = root
+        self._due_ns: int | None = None
+
+    def __call__(self, now: Instant) -> bool:
+        """Tell whether there is a driver now and was none at the start."""
+        if not self._wanted:
+            return False
+        if self._due_ns is None or now.mono_ns < self._due_ns:
+            self._due_ns = self._due_ns or now.mono_ns + _LOOK_FOR_DRIVER_NS
+            return False
+        self._due_ns = now.mono_ns + _LOOK_FOR_DRIVER_NS
+        found = detect(self._environment, root=self._root)
+        if found.kind is SourceKind.NVML:
+            logger.warning("an NVIDIA driver has come: %s; starting anew on it", found.why)
+        return found.kind is SourceKind.NVML

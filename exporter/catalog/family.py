@@ -1,0 +1,207 @@
+"""What a metric family is and how its rows are read from a snapshot; it names no family and knows no text format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from wattledger.rules.quantity import Quantity
+
+if TYPE_CHECKING:
+    from wattledger.exporter.snapshot import DeviceView, Snapshot
+    from wattledger.rules.reading import MigInstance, Values
+
+PREFIX = "wattledger_"
+UNITS = ("joules", "watts", "seconds", "bytes", "ratio", "celsius", "hertz")
+
+Row = tuple[tuple[str, ...], int | float]
+"""The values of a family's own labels, in their order, and the number. Numbers are finite."""
+
+Base = TypeVar("Base")
+
+
+class Kind(StrEnum):
+    """What a family is to Prometheus. An info is a gauge of value 1 whose labels are the message."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects(Generic[Base]):
+    """What rows are read from, each with its common labels as *Base*: label values, or the text made of them."""
+
+    host: Snapshot
+    nothing: Base
+    known: list[tuple[Base, DeviceView]]  # every device of the page
+    live: list[tuple[Base, DeviceView]]  # those that are listed by the source and answer it
+    instances: list[tuple[Base, MigInstance]]  # MIG instances of live devices
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family. *name* is as the page shows it, *labels* are its own ones, after those of its subject."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    quantities: tuple[Quantity, ...]  # what it shows of a reading or a carried hardware counter
+
+    @property
+    def stem(self) -> str:
+        """Give the OpenMetrics family name, which leaves out the suffix of counters and infos."""
+        match self.kind:
+            case Kind.COUNTER:
+                return self.name.removesuffix("_total")
+            case Kind.INFO:
+                return self.name.removesuffix("_info")
+            case Kind.GAUGE:
+                return self.name
+
+    @property
+    def unit(self) -> str:
+        """Give the base unit that the name ends in, or empty text."""
+        last = self.stem.rpartition("_")[2]
+        return last if last in UNITS and self.kind is not Kind.INFO else ""
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        """Give the labels that come from the subject."""
+        raise NotImplementedError
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """Give every label of the family's series, in page order."""
+        return self.base_labels + self.labels
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        """Give each subject's common labels with the rows it has in this family, maybe none."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class HostFamily(Family):
+    """A family read from the snapshot as a whole."""
+
+    read: Callable[[Snapshot], Iterable[Row]]
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        return ()
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        yield subjects.nothing, self.read(subjects.host)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFamily(Family):
+    """A family with rows for each device.
+
+    *lasting* families come from the books or tell that a device is missing, so they stay when it does not answer;
+    the others are measurements, and are gone with it.
+    """
+
+    read: Callable[[DeviceView], Iterable[Row]]
+    lasting: bool
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        return DEVICE_LABELS
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        read = self.read
+        for base, view in subjects.known if self.lasting else subjects.live:
+            yield base, read(view)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFamily(Family):
+    """A family with rows for each MIG instance of the devices that answer."""
+
+    read: Callable[[MigInstance], Iterable[Row]]
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        return INSTANCE_LABELS
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        read = self.read
+        for base, instance in subjects.instances:
+            yield base, read(instance)
+
+
+DEVICE_LABELS = ("gpu", "uuid")
+INSTANCE_LABELS = (*DEVICE_LABELS, "mig_uuid", "gpu_instance", "compute_instance")
+
+
+def is_live(view: DeviceView) -> bool:
+    """Tell whether the device is listed by the source and answers it, so that it has measurements."""
+    return view.present and view.reading.up
+
+
+def device_label_values(view: DeviceView) -> tuple[str, ...]:
+    """Give the values of `DEVICE_LABELS`. A device that is no longer listed may have no index (below 0): empty."""
+    identity = view.reading.identity
+    return (str(identity.index) if identity.index >= 0 else "", identity.uuid)
+
+
+def subjects_of(
+    snapshot: Snapshot,
+    *,
+    device: Callable[[DeviceView], Base],
+    instance: Callable[[DeviceView, MigInstance], Base],
+    nothing: Base,
+) -> Subjects[Base]:
+    """Give the subjects of *snapshot*; *device* and *instance* make the common labels of each."""
+    known = [(device(view), view) for view in snapshot.devices]
+    live = [(base, view) for base, view in known if is_live(view)]
+    instances = [(instance(view, mig), mig) for _, view in live for mig in view.reading.instances]
+    return Subjects(host=snapshot, nothing=nothing, known=known, live=live, instances=instances)
+
+
+class _HasValues(Protocol):
+    @property
+    def values(self) -> Values: ...
+
+
+Pick = Quantity | Mapping[str, Quantity]
+"""One quantity, or several by the value of the label that tells them apart."""
+
+
+def picked(pick: Pick) -> tuple[tuple[tuple[str, ...], Quantity], ...]:
+    """Give the label values and the quantity of each row."""
+    if isinstance(pick, Quantity):
+        return (((), pick),)
+    return tuple(((value,), quantity) for value, quantity in pick.items())
+
+
+def rows_of(pick: Pick, scale: int) -> Callable[[_HasValues], Iterable[Row]]:
+    """Make the reader that gives a row for each picked quantity that has a value, divided by *scale*."""
+    if isinstance(pick, Quantity):
+        return _single(pick, scale)
+    cells = picked(pick)
+
+    def read(subject: _HasValues) -> Iterable[Row]:
+        values = subject.values
+        return [
+            (extra, value if scale == 1 else value / scale)
+            for extra, quantity in cells
+            if (value := values.get(quantity)) is not None and isfinite(value)
+        ]
+
+    return read
+
+
+def _single(quantity: Quantity, scale: int) -> Callable[[_HasValues], Iterable[Row]]:
+    def read(subject: _HasValues) -> Iterable[Row]:
+        value = subject.values.get(quantity)
+        if value is None or not isfinite(value):
+            return ()
+        return (((), value if scale == 1 else value / scale),)
+
+    return read

@@ -1,0 +1,73 @@
+"""Answers the daemon's few addresses from the published snapshot; sockets, TLS and limits are the server's matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .http.model import TEXT, Request, Response, brief
+from .page import NoSnapshotError, PageCache
+from .render import storable
+from .render_choice import accepts_gzip, page_format
+
+if TYPE_CHECKING:
+    from wattledger.rules.instant import Instant
+
+NO_SNAPSHOT = "no sample yet; the daemon has just started"
+
+
+class Site:
+    """The pages of one daemon: `/`, `/metrics`, `/-/healthy`, `/-/ready`; anything else is 404.
+
+    *now* gives the present moment, for the age of the data. A request reads the snapshot and changes nothing.
+    """
+
+    def __init__(self, pages: PageCache, *, now: Callable[[], Instant], version: str) -> None:
+        self._pages = pages
+        self._now = now
+        self._version = version
+        self._routes: dict[str, Callable[[Request], Response]] = {
+            "/": self._landing,
+            "/metrics": self._metrics,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        """Answer *request*."""
+        route = self._routes.get(request.path)
+        if route is None:
+            return brief(404, "try /, /metrics, /-/healthy or /-/ready")
+        return route(request)
+
+    def _metrics(self, request: Request) -> Response:
+        chosen = page_format(request.headers.get("accept"))
+        gzip = accepts_gzip(request.headers.get("accept-encoding"))
+        try:
+            body = self._pages.get(chosen, gzip=gzip)
+        except NoSnapshotError:
+            return brief(503, NO_SNAPSHOT)
+        headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-store")]
+        if gzip:
+            headers.append(("Content-Encoding", "gzip"))
+        return Response(200, chosen.value, body, tuple(headers))
+
+    def _healthy(self, _request: Request) -> Response:
+        return Response(200, TEXT, b"ok\n")
+
+    def _ready(self, _request: Request) -> Response:
+        snapshot = self._pages.snapshot
+        reason = NO_SNAPSHOT if snapshot is None else snapshot.stale_reason(self._now())
+        return brief(503, storable(reason)) if reason else Response(200, TEXT, b"ready\n")
+
+    def _landing(self, request: Request) -> Response:
+        from .landing import CONTENT_TYPE, HEADERS, landing_page  # noqa: PLC0415 - scrapers never load it
+
+        page = landing_page(
+            self._pages.snapshot,
+            now=self._now(),
+            version=self._version,
+            address=request.headers.get("host", ""),
+            no_snapshot=NO_SNAPSHOT,
+        )
+        return Response(200, CONTENT_TYPE, page, HEADERS)

@@ -1,0 +1,56 @@
+"""The keys of the schema as a flat list, for tests that hold documents against them."""
+
+from dataclasses import dataclass
+from typing import Annotated, get_args, get_origin
+
+import msgspec
+
+from wattledger.agent.config.scalars import WordForNone
+from wattledger.agent.config.schema import RESTART_KEYS, Config, Section
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """What the documentation has to say of one key."""
+
+    path: str
+    form: str
+    default: str
+    applied: str
+
+
+def key_rows(section: type[Section] = Config, prefix: str = "") -> list[KeyRow]:
+    """Give every key that takes a value, in the order of the schema."""
+    rows: list[KeyRow] = []
+    for info in msgspec.structs.fields(section):
+        rows += _rows(info.type, prefix + info.encode_name, info)
+    return rows
+
+
+def _rows(type_: object, path: str, info: msgspec.structs.FieldInfo) -> list[KeyRow]:
+    applied = "restart" if path in RESTART_KEYS else "reload"
+    if get_origin(type_) is Annotated:
+        inner, mark = get_args(type_)
+        if isinstance(mark, WordForNone):
+            item = get_args(get_args(get_args(inner)[0])[0])[1]
+            return [KeyRow(path, f"{mark.word} or list of: {item.form}", mark.word, applied)]
+        return [KeyRow(path, mark.form, _default(info, mark.show), applied)]
+    if isinstance(type_, type) and issubclass(type_, Section):
+        return key_rows(type_, path + ".")
+    if get_origin(type_) is not tuple:
+        return key_rows(get_args(type_)[1], path + ".UUID.")
+    item = get_args(type_)[0]
+    if isinstance(item, type) and issubclass(item, Section):
+        return key_rows(item, path + "[].")
+    return [KeyRow(path, f"list of: {get_args(item)[1].form}", _default(info, lambda _: "[]"), applied)]
+
+
+def _default(info: msgspec.structs.FieldInfo, show: object) -> str:
+    if info.required:
+        return "required"
+    if info.default is None:
+        return "null"
+    if info.default == "":
+        return "empty"
+    assert callable(show)
+    return str(show(info.default))

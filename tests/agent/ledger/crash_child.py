@@ -1,0 +1,47 @@
+"""A process that commits a known sequence for ever and says after each commit which step it was; it is killed."""
+
+import os
+import sys
+from pathlib import Path
+
+from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, uuid_of
+from wattledger.agent.ledger import SqliteLedger
+from wattledger.rules.account import DeviceAccount, Entry
+
+SLOTS = range(3)
+TICKS_PER_STEP = 25
+STEPS_PER_LIFE = 29  # then the ledger is closed and opened again
+
+
+def accounts_at(step: int) -> dict[str, DeviceAccount]:
+    return {uuid_of(slot): account_of(slot, step * TICKS_PER_STEP) for slot in SLOTS}
+
+
+def entries_of(step: int) -> list[Entry]:
+    first = (step - 1) * TICKS_PER_STEP + 1
+    return [entry_of(slot, tick) for tick in range(first, first + TICKS_PER_STEP) for slot in SLOTS]
+
+
+def step_of(accounts: dict[str, DeviceAccount]) -> int:
+    """Give the step that the accounts are of, by the anchor of the first device."""
+    if not accounts:
+        return 0
+    anchor = accounts[uuid_of(0)].anchor
+    assert anchor is not None
+    assert anchor.uptime_seconds is not None
+    return anchor.uptime_seconds // TICKS_PER_STEP
+
+
+def main(directory: Path) -> None:
+    while True:
+        ledger = SqliteLedger(directory, clock=FakeClock())
+        begun = step_of(ledger.load())
+        for step in range(begun + 1, begun + 1 + STEPS_PER_LIFE):
+            ledger.commit(accounts_at(step), entries_of(step), instant_of(step * TICKS_PER_STEP))
+            assert ledger.health().writable, ledger.health().detail
+            os.write(1, f"{step}\n".encode())
+        ledger.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""Law 6: kill -9 at any moment leaves the state of one commit, whole, and nothing that was published is lost."""
+
+import os
+import random
+import select
+from pathlib import Path
+
+from tests.agent.ledger.crash_child import accounts_at, entries_of, step_of
+from tests.agent.ledger.helpers import FakeClock, python
+from wattledger.agent.ledger import HistoryRow, SqliteLedger
+from wattledger.agent.ledger.backlog import Backlog, rows_within
+
+KILLS = 36
+DEADLINE_S = 30
+
+
+def _run_and_kill(directory: Path, moment: random.Random) -> int:
+    """Let a child commit, kill it at a random moment and give the last step that it published, 0 for none."""
+    wanted_lines = moment.choice([0, 1, 2, moment.randrange(3, 90)])
+    delay_s = moment.uniform(0, 0.004) if wanted_lines else moment.uniform(0, 0.35)
+    with python("-m", "tests.agent.ledger.crash_child", str(directory)) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        said = b""
+        while said.count(b"\n") < wanted_lines:
+            ready, _, _ = select.select([child.stdout], [], [], DEADLINE_S)
+            assert ready, "the child commits nothing"
+            got = os.read(child.stdout.fileno(), 65536)
+            assert got, child.stderr.read().decode()
+            said += got
+        select.select([], [], [], delay_s)  # part of the moment, not a wait for something
+        child.kill()
+        rest, errors = child.communicate()
+    assert errors == b""
+    lines = (said + rest).split()
+    return int(lines[-1]) if lines else 0
+
+
+def _expected_history(step: int) -> list[HistoryRow]:
+    backlog = Backlog()
+    for earlier in range(1, step + 1):
+        backlog.add(entries_of(earlier), first_hour=0)
+    return rows_within(backlog.cells.items(), 0, 2**62, uuid=None)
+
+
+def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> None:
+    moment = random.Random(20_251_124)  # noqa: S311  (a moment, not a secret)
+    published, steps = 0, []
+    for _ in range(KILLS):
+        published = max(published, _run_and_kill(tmp_path, moment))
+        ledger = SqliteLedger(tmp_path, clock=FakeClock())
+        found = ledger.load()
+        step = step_of(found)
+        # Published means stored; of the commit under way all or nothing.
+        assert published <= step <= published + 1
+        if step:
+            # Steps are 25 s long, so the hardware counters, which may lag 10 s, are of the same step too.
+            assert found == accounts_at(step)
+        assert ledger.history(0, 2**62) == _expected_history(step)
+        assert ledger.health().moved_aside == ""
+        steps.append(step)
+        published = step
+        ledger.close()
+    assert steps == sorted(steps)
+    assert len(set(steps)) > KILLS // 2
+    print(f"{KILLS} kills, {steps[-1]} commits")

@@ -1,0 +1,108 @@
+"""`make bench`: the budgets of the product as one table; exit code 1 when one is missed."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench.cost import measure_costs
+from tests.bench.energy_error import METHODS, energy_errors
+from tests.bench.growth import ledger_bytes_per_gpu_year
+from tests.bench.restarts import joules_lost_over_restarts
+from tests.bench.scale import measure_scale
+from tests.bench.table import Row, render
+
+MIB = 1024 * 1024
+RESTARTS = 10
+
+
+def main() -> int:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the cost measurement (default 60)")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for title, part in (
+            ("Cost on 8 GPUs at a 1 s tick, against nvitop-exporter at its defaults", _cost(folder, options.seconds)),
+            ("Energy against the closed-form truth over 60 s, host of 8 GPUs", _energy(folder)),
+            ("Nothing lost", _lost(folder)),
+            ("Scale", _scale(folder)),
+        ):
+            print(render(title, part), flush=True)
+            rows += part
+    missed = [row.what for row in rows if row.holds is False]
+    print(f"\n{len(missed)} of {sum(row.holds is not None for row in rows)} budgets missed", *missed, sep="\n- ")
+    return 1 if missed else 0
+
+
+def _ratio(what: str, ours: float, peer: float, *, unit: str, budget: float) -> Row:
+    ratio = ours / peer
+    return Row(what, f"{ours:.3g} against {peer:.3g} {unit}: {ratio:.2f}", f"at most {budget:.2f}", ratio <= budget)
+
+
+def _cost(folder: Path, seconds: float) -> list[Row]:
+    ours, peer = measure_costs(folder, seconds)
+    return [
+        _ratio("CPU, all processes", ours.cpu_percent, peer.cpu_percent, unit="% of a core", budget=1.0),
+        _ratio(
+            "resident memory, all processes",
+            ours.resident_bytes / MIB,
+            peer.resident_bytes / MIB,
+            unit="MiB",
+            budget=1.2,
+        ),
+        Row(
+            "proportional memory, all processes",
+            f"{ours.proportional_bytes / MIB:.1f} against {peer.proportional_bytes / MIB:.1f} MiB",
+        ),
+        _ratio(
+            "driver calls per GPU and second",
+            ours.calls_per_gpu_second,
+            peer.calls_per_gpu_second,
+            unit="calls",
+            budget=1 / 3,
+        ),
+        _ratio("scrape time per series", ours.scrape_us_per_series, peer.scrape_us_per_series, unit="us", budget=0.1),
+        Row("series on the page", f"{ours.series} against {peer.series}"),
+    ]
+
+
+def _energy(folder: Path) -> list[Row]:
+    rows = []
+    for error in energy_errors(folder):
+        is_counter = error.method == METHODS[0].name
+        rows.append(
+            Row(
+                f"{error.method}, {error.pattern}",
+                f"{error.host:+.3%}, worst board {error.worst:+.3%}",
+                "host within 0.1 %" if is_counter else "",
+                abs(error.host) <= 0.001 if is_counter else None,
+            )
+        )
+    return rows
+
+
+def _lost(folder: Path) -> list[Row]:
+    lost_j = joules_lost_over_restarts(folder, RESTARTS)
+    return [Row(f"joules lost over {RESTARTS} kill -9 restarts under load", f"{lost_j:g} J", "0 J", lost_j == 0)]
+
+
+def _scale(folder: Path) -> list[Row]:
+    scale = measure_scale(folder)
+    per_year = ledger_bytes_per_gpu_year(folder)
+    return [
+        Row(
+            "16 GPUs x 7 MIG x 64 processes: sample and tick",
+            f"{scale.sample_seconds * 1000:.1f} + {scale.tick_seconds * 1000:.1f} ms, {scale.series} series, "
+            f"{scale.missed_ticks} ticks missed",
+            "within the 1 s tick",
+            scale.sample_seconds + scale.tick_seconds < 1 and scale.missed_ticks == 0,
+        ),
+        Row("ledger growth per GPU-year", f"{per_year / 1e6:.2f} MB", "under 5 MB", per_year < 5e6),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The two programs that are compared, as processes on the same driver double; not what their numbers mean."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+START_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Contender:
+    """A running exporter. `metrics` is its page; CPU and memory are those of its whole process tree."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    metrics: str
+    scrape_ns: list[int] = field(default_factory=list)
+    series: int = 0
+
+    def tree(self) -> list[psutil.Process]:
+        """Give the process and all that it started."""
+        top = psutil.Process(self.process.pid)
+        return [top, *top.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """Give user and system time of the tree so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.tree())
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Give resident and proportional set size of the tree."""
+        infos = [process.memory_full_info() for process in self.tree()]
+        return sum(info.rss for info in infos), sum(info.pss for info in infos)
+
+    def scrape(self) -> None:
+        """Fetch the page once and note how long it took and how many series it had."""
+        started_ns = time.perf_counter_ns()
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            body = answer.read()
+        self.scrape_ns.append(time.perf_counter_ns() - started_ns)
+        self.series = sum(1 for line in body.splitlines() if line and not line.startswith(b"#"))
+
+    def wait_answering(self) -> None:
+        """Wait until the page has series."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.scrape()
+                if self.series > 50:
+                    self.scrape_ns.clear()
+                    return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+            assert time.monotonic() < deadline, f"{self.name} shows {self.series} series"
+            threading.Event().wait(0.2)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def start_ours(state_dir: Path, env: Mapping[str, str], *arguments: str) -> Contender:
+    """Start the daemon at its defaults (1 s), with its books on disk."""
+    port = free_port()
+    command = [sys.executable, "-m", "wattledger.agent", "run", "--source", "nvml", "--state-dir", str(state_dir)]
+    process = _start([*command, "--listen", f"127.0.0.1:{port}", *arguments], env)
+    return Contender("wattledger", process, f"http://127.0.0.1:{port}/metrics")
+
+
+def start_peer(env: Mapping[str, str]) -> Contender:
+    """Start nvitop-exporter at its defaults (1 s)."""
+    port = free_port()
+    command = [sys.executable, "-m", "nvitop_exporter", "--bind-address", "127.0.0.1", "--port", str(port)]
+    return Contender("nvitop-exporter", _start(command, env), f"http://127.0.0.1:{port}/metrics")
+
+
+def free_port() -> int:
+    """Give a port nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    root = Path(__file__).resolve().parents[2]
+    environment = dict(os.environ) | {"PYTHONPATH": str(root / ".importroot")} | dict(env)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,49 @@
+"""Prometheus' own linter reads a full page.
+
+promtool comes with the distribution's package `prometheus` (apt-get install --no-install-recommends prometheus).
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.exporter.snapshots import instances, lost, reading, snapshot, view
+from tests.servers import need
+from wattledger.exporter.catalog import FAMILIES
+from wattledger.exporter.render import Format, Renderer
+from wattledger.exporter.snapshot import LedgerHealth, SourceHealth
+from wattledger.rules.quantity import Gap, Quantity
+from wattledger.rules.reading import SourceKind
+from wattledger.rules.state import State
+
+# The linter warns of words that are also names of types. This name is settled: its counter is the board's.
+SETTLED = {"wattledger_gpu_counter_divergence_ratio metric name should not include type 'counter'"}
+
+
+def full_page() -> bytes:
+    """Give a page on which every family has a row."""
+    failed = SourceHealth(
+        SourceKind.NVML, success=False, reason=Gap.TIMEOUT, last_success_wall_ns=1, duration_ns=1, driver_calls=1
+    )
+    unknown = view(1, state=State.UNKNOWN, state_detail="process list")
+    return Renderer().render(
+        snapshot(
+            instances(view(), 2),
+            reading(unknown, gaps={Quantity.PROCESSES: Gap.NO_PERMISSION}),
+            lost(view(2)),
+            source=failed,
+            ledger=LedgerHealth(writable=True, last_commit_wall_ns=1, size_bytes=1, moved_aside="/x"),
+        ),
+        Format.TEXT,
+    )
+
+
+def test_the_page_that_is_checked_has_every_family() -> None:
+    shown = {line.split()[2] for line in full_page().decode().splitlines() if line.startswith("# TYPE ")}
+    assert shown == {family.name for family in FAMILIES}
+
+
+def test_promtool_accepts_a_full_page() -> None:
+    promtool = need("promtool", "prometheus")
+    result = subprocess.run([promtool, "check", "metrics"], input=full_page(), capture_output=True, check=False)
+    assert set((result.stdout + result.stderr).decode().splitlines()) == SETTLED

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Installs the real servers that tests start, from the distribution's packages. Where that is not allowed it says
+# so and succeeds: the tests that need them are skipped with the reason, except in CI, where they fail.
+set -eu
+
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need gcc gcc
+need promtool prometheus
+need prometheus-alertmanager prometheus-alertmanager
+need systemd-analyze systemd
+need mkfs.ext4 e2fsprogs
+need fsfreeze util-linux
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "not root, so these packages are not installed and their tests are skipped:$missing" >&2
+    exit 0
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "no apt-get, so these packages are not installed and their tests are skipped:$missing" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of package names
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
