@@ -129,6 +129,7 @@ class Pipeline:
             method=book.method,
             divergence_ratio=book.divergence_ratio,
             counter_suspect=book.counter_suspect,
+            baselines=book.corrected_baselines(),
         )
 
     def _owner(self, identity: DeviceIdentity, now: Instant) -> str:

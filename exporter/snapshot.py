@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wattledger.rules.account import DeviceAccount
+from wattledger.rules.account import Baseline, DeviceAccount
 from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import Gap
 from wattledger.rules.reading import HostFacts, Reading, SourceKind
@@ -27,6 +27,7 @@ class DeviceView:
     method: Method | None = None  # how the last delta was measured
     divergence_ratio: float | None = None  # hardware counter over integral of power, last full window
     counter_suspect: bool = False
+    baselines: tuple[Baseline, ...] = ()  # in force, corrected
 
 
 @dataclass(frozen=True, slots=True)

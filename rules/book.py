@@ -71,6 +71,11 @@ class DeviceBook:
         """Give the baselines in force, raw: configured before learnt before published."""
         return prior_baselines(self.account.name) | self.account.baselines | self._policy.configured_baselines
 
+    def corrected_baselines(self) -> tuple[Baseline, ...]:
+        """Give the baselines in force as they are to be shown: with gain and offset."""
+        correct = self._policy.correction.power_mw
+        return tuple(replace(known, power_mw=correct(known.power_mw)) for known in self.baselines().values())
+
     def read(self, reading: Reading, host: HostFacts, circumstances: Circumstances) -> list[Entry]:
         """Book one reading; give the intervals that were added to the account."""
         if not reading.up:

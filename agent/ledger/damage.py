@@ -103,7 +103,7 @@ def remove(path: Path) -> None:
 
 def sync_directory(directory: Path) -> None:
     """Make renames in *directory* survive a power cut. Raises OSError."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
     finally:

@@ -22,12 +22,11 @@ class DirectoryLock:
         self._fd = _open(self._path)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             pid = _pid(self._fd)
-            self.release()
-            raise LedgerLocked(state_dir, pid) from None
-        except OSError:
-            self.release()
+            os.close(self._fd)
+            if isinstance(error, BlockingIOError):
+                raise LedgerLocked(state_dir, pid) from None
             raise
         # The lock holds without its text too: a full or read-only disk costs the pid alone.
         with contextlib.suppress(OSError):

@@ -1,7 +1,6 @@
 """How a ledger is read where it cannot be written, or while another process writes it; it changes nothing there."""
 
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,6 +60,8 @@ def reading(path: Path, *, may_copy: bool) -> Iterator[sqlite3.Connection]:
             return
     finally:
         connection.close()
+    import tempfile  # noqa: PLC0415  (brings compression modules along, for a case that hardly comes)
+
     with tempfile.TemporaryDirectory(prefix="wattledger-") as directory:
         copy = Path(directory) / path.name
         _copy(path, copy)

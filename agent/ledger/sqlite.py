@@ -70,7 +70,7 @@ class SqliteLedger:
     def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
         """Store *accounts* and add *entries*. Trouble with the disk raises nothing: see `health`."""
         with self._mutex:
-            self._restarted.update(_restarted(self._accounts, accounts))
+            self._restarted.update(_with_fallen_counters(self._accounts, accounts))
             self._accounts.update(accounts)
             self._backlog.add(entries, first_hour=self._pruning.first_hour(at))
             self._committed_at = at
@@ -181,7 +181,7 @@ class SqliteLedger:
             self._detail = ""
 
 
-def _restarted(before: Mapping[str, DeviceAccount], after: Mapping[str, DeviceAccount]) -> set[str]:
+def _with_fallen_counters(before: Mapping[str, DeviceAccount], after: Mapping[str, DeviceAccount]) -> set[str]:
     """Give the devices with a hardware counter that fell: it must be stored before more is added to the new one."""
     return {
         uuid

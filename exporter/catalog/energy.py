@@ -58,8 +58,8 @@ def _method_energy(view: DeviceView) -> Iterator[Row]:
 
 
 def _baselines(view: DeviceView) -> Iterator[Row]:
-    for kind, baseline in view.account.baselines.items():
-        yield (kind, baseline.origin), watts(baseline.power_mw)
+    for baseline in view.baselines:
+        yield (baseline.kind, baseline.origin), watts(baseline.power_mw)
 
 
 def _divergence(view: DeviceView) -> Iterator[Row]:

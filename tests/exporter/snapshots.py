@@ -51,10 +51,6 @@ def account(uuid: str, name: str = "NVIDIA H100 80GB HBM3") -> DeviceAccount:
         rejected_segments=1,
         counters={quantity: Carried(total=10**12 + number, last_raw=7) for number, quantity in enumerate(COUNTERS)},
         xids={79: XidCount(1, WALL_NS), 13: XidCount(4, WALL_NS - NS_PER_SECOND)},
-        baselines={
-            BaselineKind.BARE: Baseline(BaselineKind.BARE, BaselineOrigin.LEARNT, 71_800),
-            BaselineKind.CONTEXT: Baseline(BaselineKind.CONTEXT, BaselineOrigin.PRIOR, 121_700),
-        },
     )
 
 
@@ -79,6 +75,10 @@ def view(index: int = 0, **changes: object) -> DeviceView:
         owner="alice",
         method=Method.COUNTER,
         divergence_ratio=1.0025,
+        baselines=(
+            Baseline(BaselineKind.BARE, BaselineOrigin.LEARNT, 71_800),
+            Baseline(BaselineKind.CONTEXT, BaselineOrigin.PRIOR, 121_700),
+        ),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the fields are the caller's to get right
 

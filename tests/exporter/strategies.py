@@ -59,7 +59,6 @@ _INSTANCES = st.lists(
 
 @st.composite
 def _accounts(draw: st.DrawFn, uuid: str) -> DeviceAccount:
-    kinds = st.sampled_from(BaselineKind)
     return DeviceAccount(
         uuid=uuid,
         name=draw(TEXTS),
@@ -73,9 +72,6 @@ def _accounts(draw: st.DrawFn, uuid: str) -> DeviceAccount:
             st.dictionaries(st.sampled_from(sorted(COUNTERS)), st.builds(Carried, COUNTS, COUNTS), max_size=4)
         ),
         xids=draw(st.dictionaries(st.integers(0, 200), st.builds(XidCount, COUNTS, WALL_NS), max_size=3)),
-        baselines=draw(
-            st.dictionaries(kinds, st.builds(Baseline, kinds, st.sampled_from(BaselineOrigin), st.integers(0, 10**6)))
-        ),
     )
 
 
@@ -107,6 +103,10 @@ def _views(draw: st.DrawFn, number: int) -> DeviceView:
         owner=draw(TEXTS),
         divergence_ratio=draw(maybe(st.floats(0, 2))),
         counter_suspect=draw(st.booleans()),
+        baselines=tuple(
+            Baseline(kind, draw(st.sampled_from(BaselineOrigin)), draw(st.integers(0, 10**6)))
+            for kind in draw(st.sets(st.sampled_from(BaselineKind)))
+        ),
     )
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, uuid_of
 from wattledger.agent.ledger import LEDGER_NAME, SqliteLedger, peek
-from wattledger.agent.ledger.place import DAMAGE_PAUSE_NS
+from wattledger.agent.ledger.place import CHECK_NS, DAMAGE_PAUSE_NS
 from wattledger.rules.account import DeviceAccount
+from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 SLOTS = range(4)
 PAGE = 4096
@@ -188,6 +189,31 @@ def test_a_disk_that_damages_file_after_file_is_left_alone_for_a_while(tmp_path:
     assert peek(path).accounts == _accounts(45)
     # What three ticks could not write is there.
     assert sum(row.energy_mj for row in ledger.history(0, 2**62)) == 3 * 300_000
+    ledger.close()
+
+
+class _RunningClock(FakeClock):
+    """A clock that moves on by a second whenever it is looked at."""
+
+    def now(self) -> Instant:
+        return self.advance(1)
+
+    def advance(self, seconds: int) -> Instant:
+        self.mono_ns += seconds * NS_PER_SECOND
+        return Instant(self.mono_ns, self.wall_ns)
+
+
+def test_the_check_at_the_start_takes_no_longer_than_its_limit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _filled(tmp_path)
+    clock = _RunningClock()
+    begun = clock.mono_ns
+    ledger = SqliteLedger(tmp_path, clock=clock)
+    assert "ledger_check_cut_off" in caplog.text
+    assert clock.mono_ns - begun < CHECK_NS + 5 * NS_PER_SECOND
+    assert ledger.load() == _accounts(40)
+    assert ledger.health().moved_aside == ""
     ledger.close()
 
 

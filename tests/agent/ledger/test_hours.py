@@ -75,6 +75,13 @@ def test_ten_millijoules_over_three_hours_by_largest_remainder() -> None:
     assert [(hour - EPOCH_HOUR, cell.energy_mj) for hour, cell in parts] == [(0, 3), (1, 5), (2, 2)]
 
 
+def test_the_avoidable_part_of_an_hour_never_exceeds_its_energy() -> None:
+    # 3, 60 and 9 min: by time alone, 10 mJ would come to 1, 8, 1 beside an energy of 0, 11, 2.
+    parts = split(entry(start_s=3420, seconds=72 * 60, energy_mj=13, avoidable_mj=10), first_hour=0)
+    assert [cell.energy_mj for _, cell in parts] == [0, 11, 2]
+    assert [cell.avoidable_mj for _, cell in parts] == [0, 8, 2]
+
+
 def test_an_entry_that_ends_on_the_hour_stays_in_its_hour() -> None:
     (part,) = split(entry(start_s=3540, seconds=60, energy_mj=7), first_hour=0)
     assert part == (EPOCH_HOUR, Cell(7, 60 * NS_PER_SECOND, 0))

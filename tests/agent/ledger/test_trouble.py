@@ -92,6 +92,19 @@ def test_a_ledger_deleted_while_running_is_written_anew_and_whole(tmp_path: Path
     ledger.close()
 
 
+@pytest.mark.parametrize("names", [(LEDGER_NAME,), (LEDGER_NAME, f"{LEDGER_NAME}-wal", f"{LEDGER_NAME}-shm")])
+def test_a_file_deleted_while_running_is_written_anew_and_whole(tmp_path: Path, names: tuple[str, ...]) -> None:
+    ledger = SqliteLedger(tmp_path, clock=FakeClock())
+    commit_tick(ledger, 1)
+    for name in names:
+        (tmp_path / name).unlink()
+    commit_tick(ledger, 2)
+    assert ledger.health().writable, ledger.health().detail
+    assert peek(tmp_path / LEDGER_NAME).accounts == two_accounts(2)
+    assert energy_mj(ledger) == 2 * 300_000  # the history of before went with the file
+    ledger.close()
+
+
 def test_a_file_in_place_of_the_directory_is_named_with_its_cure(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.write_text("")

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,14 @@ from tests.agent.sampler.ice import Ice
 from tests.agent.sampler.supervised import LIMITS, MS, Watched, process_state, supervised
 from tests.nvml.double import NvmlDouble
 from tests.nvml.fixtures import MakeDouble
+from wattledger.agent.sampler.limits import SupervisorLimits
 from wattledger.agent.sampler.main import RELEASED
 from wattledger.agent.sampler.settings import SamplerSettings
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import SourceKind
 
 NVML = SamplerSettings(SourceKind.NVML, interval_ns=100 * MS)
+PATIENT_STOP = replace(LIMITS, grace_ns=SupervisorLimits().grace_ns)  # its wait for Xids may last a second
 BATCH = "nvmlDeviceGetFieldValues"
 
 
@@ -30,7 +33,7 @@ def machine(make_double: MakeDouble, monkeypatch: pytest.MonkeyPatch) -> NvmlDou
 @pytest.fixture
 def watched(machine: NvmlDouble) -> Iterator[Watched]:
     """A supervised sampler that has given its first samples."""
-    with supervised(settings=NVML, limits=LIMITS) as watched:
+    with supervised(settings=NVML, limits=PATIENT_STOP) as watched:
         watched.poll_until(lambda: len(watched.samples) >= 2)
         yield watched
 

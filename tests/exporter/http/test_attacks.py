@@ -66,6 +66,18 @@ def test_one_byte_at_a_time_does_not_extend_the_deadline() -> None:
         assert time.monotonic() - start >= 0.3
 
 
+def test_the_first_byte_does_not_extend_the_deadline_that_began_with_the_connection() -> None:
+    with serving(limits=Limits(request_seconds=1.0)) as server:
+        start = time.monotonic()
+        with Client.to(server.port, seconds=0.7) as client:
+            with pytest.raises(TimeoutError):
+                client.sock.recv(1)
+            client.send(b"G")
+            client.sock.settimeout(10)
+            assert client.reply().status == 408
+            assert time.monotonic() - start < 1.6
+
+
 def test_the_second_request_has_its_own_deadline() -> None:
     with serving(limits=QUICK) as server, Client.to(server.port) as client:
         assert client.get().status == 200
@@ -158,7 +170,7 @@ def test_a_reader_that_is_slow_but_steady_gets_every_byte() -> None:
         assert slow.reply().body == BIG
 
 
-def test_abrupt_resets_leave_nothing_behind() -> None:
+def test_abrupt_resets_leave_nothing_behind_and_nothing_to_log(caplog: pytest.LogCaptureFixture) -> None:
     reset = struct.pack("ii", 1, 0)
     with serving() as server:
         for first in (b"", HALF, b"GET /big HTTP/1.1\r\nHost: test\r\n\r\n") * 20:
@@ -167,6 +179,7 @@ def test_abrupt_resets_leave_nothing_behind() -> None:
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         until(lambda: server.stats().connections_open == 0)
         assert fetch(server.port).body == PAGE
+    assert caplog.records == []
 
 
 def test_an_answer_reaches_a_client_that_was_still_sending() -> None:

@@ -164,7 +164,8 @@ def test_a_password_under_check_when_the_file_changes_is_judged_by_the_new_file(
         client.send(f"GET /late HTTP/1.1\r\nHost: t\r\n{basic('alice', 'wonder')}\r\n\r\n".encode())
         write_users(path, {"bob": hashed("new")})
         until(lambda: fetch(server.port, "/metrics", basic("bob", "new")).status == 200)
-        assert client.reply().status == 401
+        reply = client.reply()
+        assert (reply.status, reply.headers["connection"]) == (401, "close")  # to connect anew under the new file
         assert "/late" not in {request.path for request in asked}
 
 
