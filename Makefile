@@ -57,12 +57,11 @@ docs: $(BIN)/wattledger ## regenerate docs/metrics.md
 package: $(VENV)/developer ## build sdist and wheel, and try the wheel in a clean environment
 	sh tests/try_package.sh $(BIN)/python
 
-$(VENV)/bench: $(VENV)/developer
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
-	@touch $@
-
-bench: $(VENV)/bench ## the budgets, against nvitop-exporter on the same test double in the same run
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: $(VENV)/developer ## the budgets, against nvitop-exporter on the same test double in the same run
+	$(PYTHON) -m venv --clear $(VENV)/bench
+	$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check . --group bench
+	$(BIN)/python -m tests.bench --python $(CURDIR)/$(VENV)/bench/bin/python $(ARGS)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -44,7 +44,7 @@ class BaselineLearner:
     def __init__(self, policy: BaselinePolicy) -> None:
         self.policy = policy
         self._kind: BaselineKind | None = None
-        self._since_ns = 0
+        self._since_ns = self._seen_ns = 0
         self._points: list[_Point] = []
 
     def learn(
@@ -58,7 +58,8 @@ class BaselineLearner:
         if kind is None or not quiet or power_mw is None:
             self._kind = None
             return None
-        if kind is not self._kind or (self._points and now_ns - self._points[-1].mono_ns > self.policy.settle_ns):
+        unseen_ns, self._seen_ns = now_ns - self._seen_ns, now_ns
+        if kind is not self._kind or not 0 <= unseen_ns <= self.policy.settle_ns:
             self._kind, self._since_ns = kind, now_ns
             self._points.clear()
         if now_ns - self._since_ns < self.policy.settle_ns:
@@ -114,9 +115,10 @@ class BaselineLearner:
 
 
 def still_valid(baseline: Baseline, reading: Reading, host: HostFacts) -> bool:
-    """Tell whether a learnt baseline was learnt under the present driver and VBIOS."""
+    """Tell whether a learnt baseline was learnt under the present driver and VBIOS, as far as they are told."""
     return baseline.origin is not BaselineOrigin.LEARNT or (
-        baseline.driver_version == host.driver_version and baseline.vbios_version == reading.identity.vbios_version
+        host.driver_version in ("", baseline.driver_version)
+        and reading.identity.vbios_version in ("", baseline.vbios_version)
     )
 
 

@@ -7,7 +7,7 @@ from .baselines import BaselineLearner, BaselinePolicy, still_valid
 from .carry import CounterCarry
 from .correction import CorrectedEnergy, Correction
 from .energy import EnergyMeter, EnergyPolicy, Measurement, Segment
-from .instant import NS_PER_SECOND
+from .instant import NS_PER_SECOND, Instant
 from .priors import prior_baselines
 from .quantity import Quantity
 from .reading import HostFacts, Reading, XidEvent
@@ -40,6 +40,8 @@ class DeviceBook:
         self._carry = CounterCarry(account.counters)
         self._corrected = CorrectedEnergy(policy.correction)
         self._pending: set[State] = set()  # states judged since the last booking
+        self._read_at: Instant | None = None
+        self._known = self._known_baselines()
         self.judgement: Judgement | None = None
         self.state_since_wall_ns = 0
 
@@ -51,6 +53,7 @@ class DeviceBook:
         self._learner.policy = policy.baselines
         if policy.correction != self._corrected.correction:
             self._corrected = CorrectedEnergy(policy.correction)
+        self._known = self._known_baselines()
 
     @property
     def method(self) -> Method | None:
@@ -69,20 +72,25 @@ class DeviceBook:
 
     def baselines(self) -> dict[BaselineKind, Baseline]:
         """Give the baselines in force, raw: configured before learnt before published."""
-        return prior_baselines(self.account.name) | self.account.baselines | self._policy.configured_baselines
+        return self._known
 
     def corrected_baselines(self) -> tuple[Baseline, ...]:
         """Give the baselines in force as they are to be shown: with gain and offset."""
         correct = self._policy.correction.power_mw
-        return tuple(replace(known, power_mw=correct(known.power_mw)) for known in self.baselines().values())
+        if self._policy.correction.is_identity:
+            return tuple(self._known.values())
+        return tuple(replace(known, power_mw=correct(known.power_mw)) for known in self._known.values())
 
     def read(self, reading: Reading, host: HostFacts, circumstances: Circumstances) -> list[Entry]:
-        """Book one reading; give the intervals that were added to the account."""
+        """Book one reading; give the intervals that were added to the account. One that comes again adds nothing."""
         if not reading.up:
             self.judgement = None
             return []
+        if reading.at == self._read_at:
+            return []
+        self._read_at = reading.at
         self._refresh_identity(reading, host)
-        judgement = self._judge.judge(reading, self.baselines(), circumstances)
+        judgement = self._judge.judge(reading, self._known, circumstances)
         self.judgement = judgement
         self.state_since_wall_ns = self._judge.since.wall_ns if self._judge.since else 0
         self._pending.add(judgement.state)
@@ -90,9 +98,12 @@ class DeviceBook:
         self._carry.add(reading, epoch_changed=measurement.epoch_changed)
         learnt = self._learner.learn(reading, judgement.state, self.account.baselines, host)
         entries = [self._entry(segment) for segment in measurement.segments]
-        if entries:
+        if self._meter.anchor is not None and self._meter.anchor.at == reading.at:
             self._pending.clear()
-        self._book(entries, measurement, learnt)
+        self._book(entries, measurement)
+        if learnt is not None:
+            self.account = replace(self.account, baselines=self.account.baselines | {learnt.kind: learnt})
+            self._known = self._known_baselines()
         return entries
 
     def note(self, event: XidEvent) -> None:
@@ -111,15 +122,22 @@ class DeviceBook:
                 values[quantity] = self._policy.correction.power_mw(int(values[quantity]))
         return replace(reading, values=values)
 
+    def _known_baselines(self) -> dict[BaselineKind, Baseline]:
+        return prior_baselines(self.account.name) | self.account.baselines | self._policy.configured_baselines
+
     def _refresh_identity(self, reading: Reading, host: HostFacts) -> None:
         valid = {kind: known for kind, known in self.account.baselines.items() if still_valid(known, reading, host)}
         if len(valid) != len(self.account.baselines) or self.account.name != reading.identity.name:
             self.account = replace(self.account, name=reading.identity.name, baselines=valid)
+            self._known = self._known_baselines()
 
     def _entry(self, segment: Segment) -> Entry:
         state = self._state_of(segment)
         duration_ns = segment.end.mono_ns - segment.start.mono_ns
-        energy_mj = 0 if segment.energy_mj is None else self._corrected.add(segment.energy_mj, duration_ns)
+        energy_mj = 0
+        if segment.energy_mj is not None:
+            # An offset is power: it belongs to the time that was measured and to no other.
+            energy_mj = self._corrected.add(segment.energy_mj, duration_ns - segment.unknown_ns)
         return Entry(
             uuid=self.account.uuid,
             state=state,
@@ -139,13 +157,13 @@ class DeviceBook:
 
     def _avoidable(self, energy_mj: int, duration_ns: int) -> int:
         """Give the part above the bare draw; none where no bare draw is known."""
-        bare = self.baselines().get(BaselineKind.BARE)
+        bare = self._known.get(BaselineKind.BARE)
         if bare is None:
             return 0
         bare_mw = self._policy.correction.power_mw(bare.power_mw)
         return max(0, energy_mj - bare_mw * duration_ns // NS_PER_SECOND)
 
-    def _book(self, entries: list[Entry], measurement: Measurement, learnt: Baseline | None) -> None:
+    def _book(self, entries: list[Entry], measurement: Measurement) -> None:
         account = self.account
         states, methods = dict(account.states), dict(account.methods)
         for entry in entries:
@@ -162,6 +180,5 @@ class DeviceBook:
             counter_resets=account.counter_resets + measurement.resets,
             rejected_segments=account.rejected_segments + measurement.rejected,
             anchor=self._meter.anchor,
-            counters=dict(self._carry.carried),
-            baselines=account.baselines if learnt is None else account.baselines | {learnt.kind: learnt},
+            counters=self._carry.carried,
         )

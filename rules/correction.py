@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from .instant import NS_PER_SECOND
 
 MILLION = 1_000_000
+# A counter steps every 20 to 100 ms and is read up to five times a second: so long may it seem to stand still.
+DEBT_NS = NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class CorrectedEnergy:
     """Applies a correction to a run of deltas and carries what is below a millijoule to the next one.
 
     With the carry, the sum over any run equals the corrected sum within one millijoule. A delta that an offset
-    would make negative gives 0 and is made up by the next ones.
+    would make negative gives 0 and is made up by the next ones, as far as the counter's steps can be the reason:
+    a draw that stays below the offset is 0, as in `power_mw`, and takes nothing from the work that follows.
     """
 
     correction: Correction
@@ -45,5 +48,6 @@ class CorrectedEnergy:
             + self.correction.offset_mw * duration_ns * MILLION
         )
         whole = max(0, exact // (MILLION * NS_PER_SECOND))
-        self._carry = exact - whole * MILLION * NS_PER_SECOND
+        most_debt = min(0, self.correction.offset_mw) * DEBT_NS * MILLION
+        self._carry = max(most_debt, exact - whole * MILLION * NS_PER_SECOND)
         return whole

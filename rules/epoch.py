@@ -1,7 +1,5 @@
 """Whether two moments of a device lie in one life of its counters, and how long lies between them."""
 
-from enum import Enum, auto
-
 from .account import Anchor
 from .instant import NS_PER_SECOND
 
@@ -9,32 +7,43 @@ from .instant import NS_PER_SECOND
 UPTIME_SLACK_SECONDS = 3
 
 
-class Continuity(Enum):
-    """The verdict on two anchors of one device."""
-
-    SAME = auto()  # the device says so
-    PRESUMED = auto()  # nothing speaks against it
-    RESTARTED = auto()  # reboot, driver reload or GPU reset lies between
+def another_boot(before: Anchor, here: Anchor) -> bool:
+    """Tell whether the host was booted in between; without boot ids, a clock since boot that fell tells it."""
+    if before.boot_id and here.boot_id:
+        return before.boot_id != here.boot_id
+    return here.at.mono_ns < before.at.mono_ns
 
 
 def elapsed_ns(before: Anchor, here: Anchor) -> int:
-    """Give the nanoseconds between two anchors: monotonic within a boot, by wall clock across boots, never < 0."""
-    same_boot = before.boot_id == here.boot_id and here.at.mono_ns >= before.at.mono_ns
-    if same_boot:
-        return here.at.mono_ns - before.at.mono_ns
-    return max(0, here.at.wall_ns - before.at.wall_ns)
+    """Give the nanoseconds between two anchors, never < 0: monotonic within a boot, by wall clock across boots.
 
-
-def continuity(before: Anchor, here: Anchor) -> Continuity:
-    """Judge whether the counters of *here* continue those of *before*.
-
-    `nvmlDeviceGetGpuUptime_v1` is zero after reboot, driver reload and GPU reset (nvml.h), so an uptime that did
-    not grow with the time is a restart. Without it, another boot or driver version is.
+    The wall clock may be set wrong at the start of a boot; what lies between is never shorter than this boot.
     """
-    if before.boot_id != here.boot_id:
-        return Continuity.RESTARTED
-    if before.uptime_seconds is not None and here.uptime_seconds is not None:
-        expected = before.uptime_seconds + elapsed_ns(before, here) // NS_PER_SECOND
-        fell = here.uptime_seconds < expected - UPTIME_SLACK_SECONDS or here.uptime_seconds < before.uptime_seconds
-        return Continuity.RESTARTED if fell else Continuity.SAME
-    return Continuity.RESTARTED if before.driver_version != here.driver_version else Continuity.PRESUMED
+    if another_boot(before, here):
+        return max(0, here.at.mono_ns, here.at.wall_ns - before.at.wall_ns)
+    return max(0, here.at.ns_since(before.at))
+
+
+def restarted(before: Anchor, here: Anchor) -> bool:
+    """Tell whether the counters of *here* began anew after *before*: reboot, driver reload or GPU reset.
+
+    `nvmlDeviceGetGpuUptime_v1` is zero after each of them (nvml.h). An uptime that did not grow with the time is
+    one, unless it is longer than that time: clocks drift apart over weeks, and a restart further back is already
+    in the anchor. An uptime that stands still was not read again. Without it, another driver version tells.
+    """
+    if another_boot(before, here):
+        return True
+    old, new = before.uptime_seconds, here.uptime_seconds
+    if old is not None and new is not None and old != new:
+        elapsed = elapsed_ns(before, here) // NS_PER_SECOND
+        return new < old + elapsed - UPTIME_SLACK_SECONDS and new <= elapsed + UPTIME_SLACK_SECONDS
+    versions = (before.driver_version, here.driver_version)
+    return all(versions) and versions[0] != versions[1]
+
+
+def since_restart_ns(before: Anchor, here: Anchor) -> int | None:
+    """Give how long ago counters that began anew after *before* did so, at most; None when nothing tells it."""
+    elapsed, uptime = elapsed_ns(before, here), here.uptime_seconds
+    if uptime is not None and uptime * NS_PER_SECOND <= elapsed + UPTIME_SLACK_SECONDS * NS_PER_SECOND:
+        return min(elapsed, uptime * NS_PER_SECOND)
+    return min(elapsed, here.at.mono_ns) if another_boot(before, here) else None

@@ -16,9 +16,8 @@ class PowerIntegral:
     by the trapezoid. What falls below a millijoule is carried over a restart.
     """
 
-    def __init__(self, *, gap_ns: int) -> None:
-        self._gap_ns = gap_ns
-        self._last: tuple[Instant, Method, int] | None = None
+    def __init__(self) -> None:
+        self._last: tuple[Instant, int] | None = None
         self._sum = 0
         self._covered_ns = 0
         self.method: Method | None = None
@@ -33,28 +32,25 @@ class PowerIntegral:
         """Give the energy over the covered time."""
         return self._sum // (2 * NS_PER_SECOND)
 
-    def covering(self, elapsed_ns: int) -> tuple[int | None, Method | None]:
-        """Give energy and method where exactly *elapsed_ns* is covered, else None and None."""
-        if self.method is None or self._covered_ns != elapsed_ns or elapsed_ns == 0:
-            return None, None
-        return self.energy_mj, self.method
+    def covering(self, elapsed_ns: int) -> int | None:
+        """Give the energy where exactly *elapsed_ns* is covered, else None."""
+        return self.energy_mj if 0 < self._covered_ns == elapsed_ns else None
 
-    def add(self, reading: Reading) -> bool:
+    def add(self, reading: Reading, *, gap_ns: int) -> bool:
         """Integrate up to *reading*; give whether it had power.
 
-        A reading without power is passed over; after more than the allowed gap the sum is not continued.
+        A reading without power is passed over; after more than *gap_ns* the sum is not continued.
         """
         power = _power_of(reading)
         if power is None:
             return False
-        last, self._last = self._last, (reading.at, *power)
+        last, self._last = self._last, (reading.at, power[1])
         self.method, power_mw = power
-        if last is None or last[1] is not self.method:
-            return True
-        duration_ns = reading.at.ns_since(last[0])
-        if 0 < duration_ns <= self._gap_ns:
-            self._sum += _twice_mw_ns(self.method, last[2], power_mw, duration_ns)
-            self._covered_ns += duration_ns
+        if last is not None:
+            duration_ns = reading.at.ns_since(last[0])
+            if 0 < duration_ns <= gap_ns:
+                self._sum += _twice_mw_ns(self.method, last[1], power_mw, duration_ns)
+                self._covered_ns += duration_ns
         return True
 
     def restart(self, at: Instant) -> None:
@@ -62,7 +58,7 @@ class PowerIntegral:
         self._sum %= 2 * NS_PER_SECOND
         self._covered_ns = 0
         if self._last is not None and self._last[0] != at:
-            self._last = None
+            self._last = self.method = None
 
 
 def _power_of(reading: Reading) -> tuple[Method, int] | None:

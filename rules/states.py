@@ -88,7 +88,7 @@ class StateJudge:
         if signals.held is False or self._last_work_ns is None:
             # Nobody is left who could go on working, or none was ever seen to work: nothing to dwell on.
             return False
-        return now_ns - self._last_work_ns < self.policy.dwell_ns
+        return 0 <= now_ns - self._last_work_ns < self.policy.dwell_ns
 
     def _spins(self, now_ns: int, *, spinning: bool) -> bool:
         if not spinning:

@@ -12,6 +12,7 @@ from wattledger.rules.reading import Reading
 
 from .nvml import Handle, Nvml
 from .nvml_codes import DeviceLostError, DriverGoneError, NvmlError
+from .nvml_fields import Carried
 from .nvml_gpm import Gpm
 from .nvml_groups import Due
 from .nvml_identity import Board
@@ -48,6 +49,7 @@ class Device:
         self._shift_ns = shift_ns
         self._power = RuntimePower(sys_root, board.identity.pci_bus_id)
         self._reader: DeviceReader | None = None
+        self._carried: Carried = {}
         self._plan_due = Due(NS_PER_HOUR, shift_ns)
         self._retry_ns = 0
         self._wait_ns = _RETRY_FIRST_NS
@@ -84,6 +86,7 @@ class Device:
             self.lost = True
             self._wait_ns = _RETRY_FIRST_NS
             self._wait(at)
+            self._carried.clear()  # it comes back with counters that start anew
         self.close()
 
     def close(self) -> None:
@@ -97,7 +100,14 @@ class Device:
             self.close()
         reader = self._reader
         if reader is None:
-            reader = DeviceReader(self._nvml, self.handle, self._chip, gpm=self._gpm, shift_ns=self._shift_ns)
+            reader = DeviceReader(
+                self._nvml,
+                self.handle,
+                self._chip,
+                gpm=self._gpm,
+                carried=self._carried,
+                shift_ns=self._shift_ns,
+            )
             self._reader = reader
             self.identity = replace(self.identity, energy_scope=reader.plan.scope)
         seen = reader.read(at, self._now)

@@ -27,6 +27,7 @@ _SIGNED: Final = {_DOUBLE: struct.Struct("<d"), _LONGLONG: struct.Struct("<q"), 
 
 Values = dict[Key, int | float]
 Gaps = dict[Key, Gap]
+Carried = dict[Key, tuple[int, int]]  # last number of a counter that wraps, and what was added to it
 Entry = tuple[int, int, int, int, int, int, int]
 
 
@@ -79,16 +80,19 @@ class FieldArray:
 
 
 class FieldBatch:
-    """The fields of one device and cadence, and how their numbers become values."""
+    """The fields of one device and cadence, and how their numbers become values.
+
+    *carried* is the device's: counters that wrapped go on when another batch takes over.
+    """
 
     __slots__ = ("_array", "_carried", "_slots", "_summed", "keys")
 
-    def __init__(self, nvml: Nvml, handle: Handle, slots: Sequence[Slot]) -> None:
+    def __init__(self, nvml: Nvml, handle: Handle, slots: Sequence[Slot], *, carried: Carried) -> None:
         self.keys = tuple(dict.fromkeys(slot.output.key for slot in slots))
         self._summed = len(self.keys) < len(slots)
         self._slots = tuple(slots)
         self._array = FieldArray(nvml, handle, [(slot.field_id, slot.scope_id) for slot in slots])
-        self._carried: dict[Key, tuple[int, int]] = {}  # last number and what was added to it
+        self._carried = carried
 
     def read(self, values: Values, gaps: Gaps) -> None:
         """Put each key into *values* or, with its reason, into *gaps*. Raises DeviceLostError, DriverGoneError."""

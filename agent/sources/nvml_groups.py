@@ -7,7 +7,7 @@ from wattledger.rules.quantity import Gap
 
 from .nvml import Handle, Nvml
 from .nvml_codes import SUCCESS, check_device, gap_of
-from .nvml_fields import FieldBatch, Gaps, Values
+from .nvml_fields import Carried, FieldBatch, Gaps, Values
 from .nvml_probe import Plan
 from .nvml_quantities import Cadence, Output
 from .nvml_query import Query
@@ -44,9 +44,11 @@ class Group:
 
     __slots__ = ("_batch", "_calls", "due", "gaps", "values")
 
-    def __init__(self, nvml: Nvml, handle: Handle, plan: Plan, *, cadence: Cadence, shift_ns: int = 0) -> None:
+    def __init__(
+        self, nvml: Nvml, handle: Handle, plan: Plan, *, cadence: Cadence, carried: Carried, shift_ns: int = 0
+    ) -> None:
         slots = plan.fields.get(cadence, ())
-        self._batch = FieldBatch(nvml, handle, slots) if slots else None
+        self._batch = FieldBatch(nvml, handle, slots, carried=carried) if slots else None
         self._calls = tuple(
             (Query(nvml, handle, call.signature), call.outputs) for call in plan.calls.get(cadence, ())
         )

@@ -10,6 +10,7 @@ from wattledger.rules.reading import Gaps, GpuProcess, MigInstance, Values
 
 from .nvml import Handle, Nvml
 from .nvml_derived import put_power_floor, put_temperature_limits
+from .nvml_fields import Carried
 from .nvml_fields import Gaps as RawGaps
 from .nvml_fields import Values as RawValues
 from .nvml_gpm import ACTIVITIES, Gpm, open_window, supports_gpm
@@ -43,10 +44,15 @@ class DeviceReader:
     `stale` is set when MIG was switched: another set of values is then on offer, and another reader must be made.
     """
 
-    def __init__(self, nvml: Nvml, handle: Handle, chip: Chip, *, gpm: Gpm, shift_ns: int = 0) -> None:
+    def __init__(
+        self, nvml: Nvml, handle: Handle, chip: Chip, *, gpm: Gpm, carried: Carried, shift_ns: int = 0
+    ) -> None:
         self.plan = make_plan(nvml, handle, chip)
         self._nvml, self._handle, self._gpm = nvml, handle, gpm
-        groups = {cadence: Group(nvml, handle, self.plan, cadence=cadence, shift_ns=shift_ns) for cadence in Cadence}
+        groups = {
+            cadence: Group(nvml, handle, self.plan, cadence=cadence, carried=carried, shift_ns=shift_ns)
+            for cadence in Cadence
+        }
         self.stale = False
         self._tick = groups.pop(Cadence.TICK)
         self._mig_group = groups[Cadence.LISTING]

@@ -64,7 +64,7 @@ class Passwords:
         user, password = credential
         stored = self._hashes.get(user)
         key = self._key(user, stored or self._dummy, password)
-        if key in self._right:
+        if stored is not None and key in self._right:
             self._right[key] = self._right.pop(key)  # most recently used last
             return Verdict.GRANTED
         if key in self._asked:

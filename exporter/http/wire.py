@@ -89,7 +89,8 @@ class Wire:
             reason=REASONS.get(response.status, "Other"),
         )
         bodiless = response.status in _BODILESS or self._method == "HEAD"
-        out = self._h11.send_with_data_passthrough(head) or []
+        # The head comes line by line; sent so, it would be as many packets.
+        out = [b"".join(self._h11.send_with_data_passthrough(head) or [])]
         if response.body and not bodiless:
             out += self._h11.send_with_data_passthrough(h11.Data(data=response.body)) or []
         out += self._h11.send_with_data_passthrough(h11.EndOfMessage()) or []

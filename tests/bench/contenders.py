@@ -3,10 +3,8 @@
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,16 +34,26 @@ class Contender:
         return sum(sum(process.cpu_times()[:2]) for process in self.tree())
 
     def memory_bytes(self) -> tuple[int, int]:
-        """Give resident and proportional set size of the tree."""
+        """Give the memory of the tree with each page counted once, as a cgroup is charged, and the sum of RSS.
+
+        What the processes share (Python itself, libc) is taken as the largest shared part of any one.
+        """
         infos = [process.memory_full_info() for process in self.tree()]
-        return sum(info.rss for info in infos), sum(info.pss for info in infos)
+        own = sum(info.uss for info in infos)
+        return own + max(info.rss - info.uss for info in infos), sum(info.rss for info in infos)
 
     def scrape(self) -> None:
-        """Fetch the page once and note how long it took and how many series it had."""
+        """Fetch the page once and note how long it took, to the last byte, and how many series it had."""
+        host, _, port = self.metrics.split("/")[2].partition(":")
+        request = f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+        chunks = []
         started_ns = time.perf_counter_ns()
-        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
-            body = answer.read()
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(request)
+            while chunk := connection.recv(1 << 20):
+                chunks.append(chunk)
         self.scrape_ns.append(time.perf_counter_ns() - started_ns)
+        body = b"".join(chunks).partition(b"\r\n\r\n")[2]
         self.series = sum(1 for line in body.splitlines() if line and not line.startswith(b"#"))
 
     def wait_answering(self) -> None:
@@ -69,18 +77,18 @@ class Contender:
         self.process.wait(20)
 
 
-def start_ours(state_dir: Path, env: Mapping[str, str], *arguments: str) -> Contender:
+def start_ours(python: str, state_dir: Path, env: Mapping[str, str]) -> Contender:
     """Start the daemon at its defaults (1 s), with its books on disk."""
     port = free_port()
-    command = [sys.executable, "-m", "wattledger.agent", "run", "--source", "nvml", "--state-dir", str(state_dir)]
-    process = _start([*command, "--listen", f"127.0.0.1:{port}", *arguments], env)
+    command = [python, "-m", "wattledger.agent", "run", "--source", "nvml", "--state-dir", str(state_dir)]
+    process = _start([*command, "--listen", f"127.0.0.1:{port}"], env)
     return Contender("wattledger", process, f"http://127.0.0.1:{port}/metrics")
 
 
-def start_peer(env: Mapping[str, str]) -> Contender:
+def start_peer(python: str, env: Mapping[str, str]) -> Contender:
     """Start nvitop-exporter at its defaults (1 s)."""
     port = free_port()
-    command = [sys.executable, "-m", "nvitop_exporter", "--bind-address", "127.0.0.1", "--port", str(port)]
+    command = [python, "-m", "nvitop_exporter", "--bind-address", "127.0.0.1", "--port", str(port)]
     return Contender("nvitop-exporter", _start(command, env), f"http://127.0.0.1:{port}/metrics")
 
 
@@ -93,6 +101,6 @@ def free_port() -> int:
 
 
 def _start(command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    root = Path(__file__).resolve().parents[2]
-    environment = dict(os.environ) | {"PYTHONPATH": str(root / ".importroot")} | dict(env)
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env=dict(os.environ) | dict(env), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )

@@ -20,8 +20,8 @@ class Cost:
     """What one program took. Driver calls are per GPU and second; system-wide calls are spread over the GPUs."""
 
     cpu_percent: float
+    memory_bytes: int
     resident_bytes: int
-    proportional_bytes: int
     calls_per_gpu_second: float
     scrape_us: float
     series: int
@@ -32,13 +32,16 @@ class Cost:
         return self.scrape_us / self.series
 
 
-def measure_costs(folder: Path, seconds: float) -> tuple[Cost, Cost]:
-    """Give our cost and the peer's, under the same load of processes."""
+def measure_costs(folder: Path, python: str, seconds: float) -> tuple[Cost, Cost]:
+    """Give our cost and the peer's, both installed for *python*, under the same load of processes."""
 
     def ours(env: Mapping[str, str]) -> Contender:
-        return start_ours(folder / "state", env)
+        return start_ours(python, folder / "state", env)
 
-    return _measure(folder / "ours", ours, seconds), _measure(folder / "peer", start_peer, seconds)
+    def peer(env: Mapping[str, str]) -> Contender:
+        return start_peer(python, env)
+
+    return _measure(folder / "ours", ours, seconds), _measure(folder / "peer", peer, seconds)
 
 
 def _measure(folder: Path, start: Callable[[Mapping[str, str]], Contender], seconds: float) -> Cost:
@@ -60,13 +63,13 @@ def _measure(folder: Path, start: Callable[[Mapping[str, str]], Contender], seco
             elapsed = time.monotonic() - started
             cpu = contender.cpu_seconds() - cpu_before
             calls = double.total_calls()
-            resident, proportional = contender.memory_bytes()
+            memory, resident = contender.memory_bytes()
         finally:
             contender.stop()
     return Cost(
         cpu_percent=100 * cpu / elapsed,
+        memory_bytes=memory,
         resident_bytes=resident,
-        proportional_bytes=proportional,
         calls_per_gpu_second=calls / GPUS / elapsed,
         scrape_us=statistics.median(contender.scrape_ns) / 1000,
         series=contender.series,

@@ -1,9 +1,11 @@
 """Fixtures of the tests on real boards: an open source, its first device, and tables for docs/measurements.md."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from tests.nvml.double import CONTROL_ENV
 from wattledger.agent.clock import SystemClock
 from wattledger.agent.sources.base import SourceError
 from wattledger.agent.sources.nvml_source import NvmlSource
@@ -66,7 +68,8 @@ def record(request: pytest.FixtureRequest, source: NvmlSource, board: Reading) -
 
     def keep(title: str, head: Row, rows: Sequence[Row]) -> None:
         host = source.read(SystemClock().now()).host
-        lines = [f"### {title}", "", f"{board.identity.name}, driver {host.driver_version}.", ""]
+        made_up = " **On the test double: no measurement.**" if CONTROL_ENV in os.environ else ""
+        lines = [f"### {title}", "", f"{board.identity.name}, driver {host.driver_version}.{made_up}", ""]
         lines += [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
         request.config.stash[TABLES].append("\n".join(lines))
 

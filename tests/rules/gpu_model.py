@@ -24,7 +24,12 @@ class GpuModel:
     truth_mw_ns: int = 0  # ever drawn
     counter_from_mw_ns: int = 0  # truth at the last reset of the counter
     initialised_ns: int = 0
+    booted_wall_ns: int = WALL_START_NS
     has_uptime: bool = True
+    uptime_every_ns: int = 0  # how long an uptime is good for before it is read again
+    uptime_is_carried: bool = True  # on to each reading, as a source does; else it stands still
+    uptime_ppm: int = 0  # by which the device's clock runs fast
+    uptime_read: tuple[int, int] | None = None  # when it was last read, and what it said
     has_counter: bool = True
     has_average: bool = True
     utilization: float | None = 0.0
@@ -41,13 +46,17 @@ class GpuModel:
         self.truth_mw_ns += self.power_mw * ns
 
     def reset(self) -> None:
-        """Reload the driver: counter and uptime begin anew."""
+        """Reload the driver: counter and uptime begin anew, and the source reads the uptime when the counter fell."""
+        self.uptime_read = None
         self.counter_from_mw_ns = self.truth_mw_ns
         self.initialised_ns = self.mono_ns
 
     def reboot(self, boot_id: str) -> None:
         """Restart the host: another boot, and its clock begins anew."""
         self.boot_id = boot_id
+        self.booted_wall_ns += self.mono_ns
+        self.mono_ns = 0
+        self.uptime_read = None
         self.reset()
 
     @property
@@ -58,7 +67,7 @@ class GpuModel:
     @property
     def at(self) -> Instant:
         """Give the present moment."""
-        return Instant(self.mono_ns, WALL_START_NS + self.mono_ns)
+        return Instant(self.mono_ns, self.booted_wall_ns + self.mono_ns)
 
     @property
     def host(self) -> HostFacts:
@@ -85,7 +94,7 @@ class GpuModel:
         else:
             gaps[Quantity.ENERGY_MJ] = Gap.UNSUPPORTED
         if self.has_uptime:
-            values[Quantity.UPTIME_SECONDS] = (self.mono_ns - self.initialised_ns) // NS_PER_SECOND
+            values[Quantity.UPTIME_SECONDS] = self._uptime_seconds()
         if self.utilization is not None:
             values[Quantity.UTILIZATION_GPU_RATIO] = self.utilization
         values |= self.overrides
@@ -94,6 +103,13 @@ class GpuModel:
             gaps[quantity] = gap
         processes = None if self.pids is None else tuple(GpuProcess(pid, ProcessKind.COMPUTE) for pid in self.pids)
         return Reading(identity, self.at, values=values, gaps=gaps, processes=processes)
+
+    def _uptime_seconds(self) -> int:
+        if self.uptime_read is None or self.mono_ns - self.uptime_read[0] >= self.uptime_every_ns:
+            life_ns = self.mono_ns - self.initialised_ns
+            self.uptime_read = (self.mono_ns, life_ns * (1_000_000 + self.uptime_ppm) // (1_000_000 * NS_PER_SECOND))
+        read_ns, seconds = self.uptime_read
+        return seconds + (self.mono_ns - read_ns) // NS_PER_SECOND * self.uptime_is_carried
 
     def sample(self) -> Sample:
         """Give a sample of this board alone."""

@@ -3,64 +3,15 @@
 import pytest
 
 from tests.rules.gpu_model import GpuModel
-from wattledger.rules.energy import EnergyChoice, EnergyMeter, EnergyPolicy, Measurement, Segment
+from tests.rules.meter_bench import MeterBench
+from wattledger.rules.energy import EnergyChoice, EnergyPolicy
 from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.state import Method
 
 
-class Bench:
-    """A board and its meter, and all that was booked."""
-
-    def __init__(self, gpu: GpuModel | None = None, policy: EnergyPolicy | None = None) -> None:
-        self.gpu = gpu or GpuModel()
-        self.policy = policy or EnergyPolicy()
-        self.meter = EnergyMeter(self.policy)
-        self.segments: list[Segment] = []
-        self.totals = Measurement()
-        self.read()
-        self.truth_start_mj = self.gpu.truth_mj
-
-    def read(self, *, up: bool = True) -> Measurement:
-        measurement = self.meter.read(self.gpu.reading(up=up), self.gpu.host)
-        self.segments += measurement.segments
-        old = self.totals
-        self.totals = Measurement(
-            (),
-            old.resets + measurement.resets,
-            old.rejected + measurement.rejected,
-            old.unknown_ns + measurement.unknown_ns,
-            old.epoch_changed or measurement.epoch_changed,
-        )
-        return measurement
-
-    def run(self, seconds: int, *, watts: int | None = None, up: bool = True) -> None:
-        if watts is not None:
-            self.gpu.power_mw = watts * 1000
-        for _ in range(seconds):
-            self.gpu.advance(1)
-            self.read(up=up)
-
-    def restart_agent(self) -> None:
-        self.meter = EnergyMeter(self.policy, self.meter.anchor)
-
-    def method(self) -> Method | None:
-        return self.meter.method
-
-    def suspect(self) -> bool:
-        return self.meter.divergence.suspect
-
-    @property
-    def booked_mj(self) -> int:
-        return sum(segment.energy_mj or 0 for segment in self.segments)
-
-    @property
-    def truth_mj(self) -> int:
-        return self.gpu.truth_mj - self.truth_start_mj
-
-
 def test_the_counter_books_exactly_what_was_drawn() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(10, watts=100)
     bench.run(10, watts=650)
     assert bench.booked_mj == bench.truth_mj == 7_500_000
@@ -71,13 +22,13 @@ def test_the_counter_books_exactly_what_was_drawn() -> None:
 def test_what_the_board_drew_before_it_was_first_seen_is_not_ours() -> None:
     gpu = GpuModel()
     gpu.advance(3600)
-    bench = Bench(gpu)
+    bench = MeterBench(gpu)
     bench.run(1)
     assert bench.booked_mj == 100_000
 
 
 def test_energy_of_a_stopped_agent_is_booked_at_its_next_start_and_marked_unobserved() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(5)
     bench.restart_agent()
     bench.gpu.power_mw = 300_000
@@ -89,77 +40,8 @@ def test_energy_of_a_stopped_agent_is_booked_at_its_next_start_and_marked_unobse
     assert bench.segments[-1].observed
 
 
-def test_a_reset_with_uptime_books_what_the_new_counter_says_and_states_the_rest_unknown() -> None:
-    bench = Bench()
-    bench.run(5)
-    bench.restart_agent()
-    bench.gpu.advance(100)
-    bench.gpu.reset()
-    bench.gpu.advance(40)
-    bench.read()
-    unknown, since = bench.segments[-2:]
-    assert (unknown.energy_mj, unknown.method) == (None, None)
-    assert since.energy_mj == 40 * 100_000
-    assert unknown.end == since.start
-    assert bench.totals.resets == 1
-    assert bench.totals.unknown_ns == 100 * NS_PER_SECOND
-    assert bench.totals.epoch_changed
-
-
-def test_a_reset_is_seen_even_when_the_counter_has_grown_past_its_old_value() -> None:
-    bench = Bench()
-    bench.run(5)
-    bench.restart_agent()
-    bench.gpu.advance(10)
-    bench.gpu.reset()
-    bench.gpu.power_mw = 600_000
-    bench.gpu.advance(600)
-    bench.read()
-    assert bench.totals.resets == 1
-    assert bench.segments[-1].energy_mj == 600 * 600_000
-
-
-def test_another_boot_is_a_reset() -> None:
-    bench = Bench(GpuModel(has_uptime=False))
-    bench.run(5)
-    bench.restart_agent()
-    bench.gpu.advance(100)
-    bench.gpu.reboot("boot-2")
-    bench.gpu.advance(40)
-    bench.read()
-    assert bench.totals.resets == 1
-    assert bench.segments[-1].energy_mj == 4_000_000
-    assert bench.totals.unknown_ns == 140 * NS_PER_SECOND
-
-
-def test_a_driver_of_another_version_is_a_reset_where_there_is_no_uptime() -> None:
-    bench = Bench(GpuModel(has_uptime=False))
-    bench.run(5)
-    bench.restart_agent()
-    bench.gpu.driver_version = "590.2"
-    bench.gpu.reset()
-    bench.gpu.advance(60)
-    bench.read()
-    assert bench.totals.resets == 1
-    assert bench.segments[-1].energy_mj == 6_000_000
-
-
-def test_a_reset_without_any_other_sign_is_believed_after_three_readings_and_loses_nothing_since() -> None:
-    bench = Bench(GpuModel(has_uptime=False))
-    bench.run(100)
-    bench.gpu.reset()
-    before_mj = bench.booked_mj
-    bench.run(2)
-    assert bench.booked_mj == before_mj, "two low readings prove nothing yet"
-    bench.run(1)
-    assert bench.totals.resets == 1
-    assert bench.booked_mj == before_mj + 300_000
-    bench.run(5)
-    assert bench.booked_mj == before_mj + 800_000
-
-
 def test_a_counter_that_falls_to_zero_once_and_comes_back_counts_nothing_twice() -> None:
-    bench = Bench(GpuModel(has_uptime=False))
+    bench = MeterBench(GpuModel(has_uptime=False))
     bench.run(100)
     bench.gpu.overrides[Quantity.ENERGY_MJ] = 0
     bench.run(2)
@@ -170,7 +52,7 @@ def test_a_counter_that_falls_to_zero_once_and_comes_back_counts_nothing_twice()
 
 
 def test_a_leap_that_no_board_can_draw_is_waited_out() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(10)
     bench.gpu.overrides[Quantity.ENERGY_MJ] = 2**40
     bench.run(2)
@@ -181,7 +63,7 @@ def test_a_leap_that_no_board_can_draw_is_waited_out() -> None:
 
 
 def test_a_leap_that_stays_is_rejected_and_the_gap_filled_from_power() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(10)
     bench.gpu.counter_from_mw_ns -= 2**40 * NS_PER_SECOND
     bench.run(10)
@@ -192,7 +74,7 @@ def test_a_leap_that_stays_is_rejected_and_the_gap_filled_from_power() -> None:
 
 
 def test_a_leap_that_stays_without_power_states_the_time_unknown() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.gpu.gaps = {Quantity.POWER_AVERAGE_MW: Gap.FAILED, Quantity.POWER_INSTANT_MW: Gap.FAILED}
     bench.run(10)
     bench.gpu.counter_from_mw_ns -= 2**40 * NS_PER_SECOND
@@ -201,18 +83,8 @@ def test_a_leap_that_stays_without_power_states_the_time_unknown() -> None:
     assert bench.totals.unknown_ns == 3 * NS_PER_SECOND
 
 
-def test_a_gpu_reset_that_keeps_the_counter_is_no_reset_of_the_counter() -> None:
-    bench = Bench()
-    bench.gpu.advance(100_000)
-    bench.read()
-    bench.gpu.initialised_ns = bench.gpu.mono_ns  # uptime begins anew, the counter goes on
-    bench.run(3)
-    assert bench.totals.resets == 0
-    assert bench.booked_mj == bench.truth_mj
-
-
 def test_a_counter_that_fails_for_a_while_loses_nothing() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(5)
     bench.gpu.gaps[Quantity.ENERGY_MJ] = Gap.FAILED
     bench.run(30, watts=400)
@@ -223,7 +95,7 @@ def test_a_counter_that_fails_for_a_while_loses_nothing() -> None:
 
 
 def test_a_counter_that_fails_for_long_is_replaced_by_power_without_a_seam() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(5)
     bench.gpu.gaps[Quantity.ENERGY_MJ] = Gap.FAILED
     bench.run(400)
@@ -237,14 +109,14 @@ def test_a_counter_that_fails_for_long_is_replaced_by_power_without_a_seam() -> 
 
 @pytest.mark.parametrize(("average", "method"), [(True, Method.AVERAGE_POWER), (False, Method.INSTANT_POWER)])
 def test_without_a_counter_power_is_integrated(average: bool, method: Method) -> None:
-    bench = Bench(GpuModel(has_counter=False, has_average=average))
+    bench = MeterBench(GpuModel(has_counter=False, has_average=average))
     bench.run(60)
     assert bench.booked_mj == bench.truth_mj
     assert bench.method() is method
 
 
 def test_power_is_not_integrated_over_a_silence() -> None:
-    bench = Bench(GpuModel(has_counter=False))
+    bench = MeterBench(GpuModel(has_counter=False))
     bench.run(10)
     bench.gpu.advance(60)
     bench.read()
@@ -256,7 +128,7 @@ def test_power_is_not_integrated_over_a_silence() -> None:
 
 
 def test_one_failed_power_reading_is_bridged() -> None:
-    bench = Bench(GpuModel(has_counter=False))
+    bench = MeterBench(GpuModel(has_counter=False))
     bench.run(5)
     bench.gpu.gaps = {Quantity.POWER_AVERAGE_MW: Gap.FAILED, Quantity.POWER_INSTANT_MW: Gap.FAILED}
     bench.run(1)
@@ -268,7 +140,7 @@ def test_one_failed_power_reading_is_bridged() -> None:
 
 def test_a_device_with_no_energy_at_all_books_time_and_no_joule() -> None:
     nothing = dict.fromkeys((Quantity.POWER_AVERAGE_MW, Quantity.POWER_INSTANT_MW), Gap.UNSUPPORTED)
-    bench = Bench(GpuModel(has_counter=False, gaps=nothing))
+    bench = MeterBench(GpuModel(has_counter=False, gaps=nothing))
     bench.run(40)
     assert bench.segments
     assert all(segment.energy_mj is None for segment in bench.segments)
@@ -276,7 +148,7 @@ def test_a_device_with_no_energy_at_all_books_time_and_no_joule() -> None:
 
 
 def test_a_lost_device_waits_in_its_counter() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(5)
     bench.run(100, up=False)
     bench.run(1)
@@ -285,7 +157,7 @@ def test_a_lost_device_waits_in_its_counter() -> None:
 
 
 def test_the_operator_can_have_power_instead_of_the_counter_and_back() -> None:
-    bench = Bench(policy=EnergyPolicy(choice=EnergyChoice.POWER))
+    bench = MeterBench(policy=EnergyPolicy(choice=EnergyChoice.POWER))
     bench.run(5)
     assert bench.method() is Method.AVERAGE_POWER
     bench.meter.policy = EnergyPolicy(choice=EnergyChoice.AUTO)
@@ -298,7 +170,7 @@ def test_the_operator_can_have_power_instead_of_the_counter_and_back() -> None:
 
 
 def test_nothing_but_the_counter_means_no_energy_without_it() -> None:
-    bench = Bench(GpuModel(has_counter=False), EnergyPolicy(choice=EnergyChoice.COUNTER))
+    bench = MeterBench(GpuModel(has_counter=False), EnergyPolicy(choice=EnergyChoice.COUNTER))
     bench.run(5)
     assert bench.booked_mj == 0
     assert bench.method() is None
@@ -306,7 +178,7 @@ def test_nothing_but_the_counter_means_no_energy_without_it() -> None:
 
 
 def test_a_counter_that_disagrees_for_three_minutes_is_suspect_until_it_agrees_as_long() -> None:
-    bench = Bench()
+    bench = MeterBench()
     bench.run(120)
     assert bench.meter.divergence.ratio == pytest.approx(1.0)
     gpu = bench.gpu

@@ -33,6 +33,18 @@ def test_a_lost_gpu_does_not_blank_the_others_and_comes_back_by_itself(tmp_path:
         assert sum("device is back" in line for line in m.child.log) == 1
 
 
+def test_counters_that_wrapped_start_anew_with_a_gpu_that_was_reset(tmp_path: Path) -> None:
+    with machine(tmp_path, "h100") as m:
+        m.one()
+        m.double.gpu(0).traffic(pcie_tx=4_000_000_000)
+        assert m.tick(times=5).values[Q.PCIE_TRANSMIT_BYTES] > 1 << 32
+        m.double.gpu(0).traffic()
+        fault = m.double.gpu(0).lose()
+        m.tick()
+        fault.clear()
+        assert m.tick(times=3).values[Q.PCIE_TRANSMIT_BYTES] < 1 << 32
+
+
 def test_a_lost_gpu_is_tried_ever_less_often(tmp_path: Path) -> None:
     with machine(tmp_path, "h100", "h100") as m:
         m.child.read()

@@ -38,6 +38,17 @@ def test_mig_instances_have_memory_and_activity_and_no_power(tmp_path: Path) -> 
         assert (process.pid, process.gpu_instance) == (50, large.gpu_instance)
 
 
+def test_an_instance_that_nobody_uses_is_not_sampled(tmp_path: Path) -> None:
+    with machine(tmp_path, "h100") as m:
+        gpu = m.double.gpu(0)
+        gpu.mig(["3g.40gb", "1g.10gb"])
+        gpu.process(50, mig=0)
+        m.tick(times=12)
+        m.double.reset_calls()
+        m.tick(times=60)
+        assert m.double.calls(0)["nvmlGpmMigSampleGet"] == 12
+
+
 def test_mig_without_gpm_has_memory_only(tmp_path: Path) -> None:
     with NvmlDouble(tmp_path / "double", ["a100"]) as double, SourceChild(double) as child:
         double.gpu(0).mig(["7g.80gb"])
@@ -102,6 +113,8 @@ def test_gpm_is_asked_every_five_seconds_under_load_and_never_in_deep_idle(tmp_p
         assert reading.values[Q.ACTIVITY_SM_RATIO] == 0.0  # no kernel ran: zero by the meaning of utilisation
         assert m.double.calls(0).get("nvmlGpmSampleGet", 0) == 0
         gpu.utilisation(gpu=50)
+        assert m.tick().gaps[Q.ACTIVITY_SM_RATIO] is Gap.TIMEOUT  # the zero of before holds no longer
+        assert m.tick().values[Q.ACTIVITY_SM_RATIO] == pytest.approx(0.5)
         m.tick(times=10)
         m.double.reset_calls()
         m.tick(times=60)

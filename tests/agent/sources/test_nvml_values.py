@@ -140,6 +140,17 @@ def test_a_counter_of_32_bits_is_carried_on_when_it_wraps(tmp_path: Path) -> Non
     assert [later - earlier for earlier, later in itertools.pairwise(seen)] == [3_000_000_000] * 4
 
 
+def test_a_counter_that_wrapped_goes_on_when_the_device_is_planned_anew(tmp_path: Path) -> None:
+    with machine(tmp_path, "h100") as m:
+        m.one()
+        m.double.gpu(0).traffic(pcie_tx=4_000_000_000)
+        before = m.tick(times=5).values[Q.PCIE_TRANSMIT_BYTES]
+        m.double.gpu(0).traffic()
+        m.double.advance(3600)
+        assert before > 1 << 32
+        assert m.tick().values[Q.PCIE_TRANSMIT_BYTES] == before
+
+
 def test_a_counter_reset_shows_as_it_is(tmp_path: Path) -> None:
     with machine(tmp_path, "h100") as m:
         before = m.one()

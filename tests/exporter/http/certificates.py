@@ -28,6 +28,10 @@ def authority(folder: Path, name: str) -> Identity:
     return _issue(folder, name, None, usage=None, names=[])
 
 
+def intermediate(folder: Path, name: str, ca: Identity) -> Identity:
+    return _issue(folder, name, ca, usage=None, names=[])
+
+
 def server(folder: Path, name: str, ca: Identity) -> Identity:
     loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     return _issue(folder, name, ca, usage=ExtendedKeyUsageOID.SERVER_AUTH, names=[loopback])
@@ -64,7 +68,7 @@ def _issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=ca is None, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=usage is None, path_length=None), critical=True)
     )
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

@@ -216,6 +216,25 @@ def test_the_memory_of_right_passwords_is_bounded_and_drops_the_least_used() -> 
     passwords.close()
 
 
+def test_the_parts_of_a_remembered_credential_cannot_run_together() -> None:
+    passwords = Passwords({"a": hashed("a")}, deliver=Inline().deliver, waiting=1, remembered=1)
+    ways = [(b"ab", b"c", b"d"), (b"a", b"bc", b"d"), (b"a", b"b", b"cd"), (b"abcd", b"", b""), (b"", b"", b"abcd")]
+    assert len({passwords._key(*way) for way in ways}) == len(ways)
+
+
+def test_whoever_guesses_the_dummy_gets_in_nowhere() -> None:
+    inline = Inline()
+    passwords = Passwords({"a": hashed("a")}, deliver=inline.deliver, waiting=1, remembered=1)
+    passwords._dummy = hashed("guessed").encode()
+    results: list[bool] = []
+    header = basic("nobody", "guessed").removeprefix("Authorization: ")
+    for _ in range(2):
+        assert passwords.check(header, results.append) is Verdict.PENDING
+        inline.run_one()
+    assert results == [False, False]
+    passwords.close()
+
+
 def test_one_credential_asked_many_times_is_checked_once() -> None:
     inline = Inline()
     passwords = Passwords({"a": hashed("a", cost=10)}, deliver=inline.deliver, waiting=1, remembered=2)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from tests.exporter.http import certificates
 from tests.exporter.http.certificates import Identity, trusting
@@ -100,6 +104,14 @@ def test_tls_below_1_2_is_refused(pki: Pki) -> None:
         connect(server.port, context)
 
 
+def test_a_higher_minimum_is_kept(pki: Pki) -> None:
+    old = trusting(pki.ca)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with serving(web_config=pki.config("min_version: TLS13")) as server:
+        assert refused(server.port, old)
+        assert not refused(server.port, trusting(pki.ca))
+
+
 def test_versions_suites_and_curve_are_those_of_the_file(pki: Pki) -> None:
     suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
     path = pki.config("max_version: TLS12", f"cipher_suites: [{suite}]", "curve_preferences: [CurveP384]")
@@ -111,6 +123,20 @@ def test_versions_suites_and_curve_are_those_of_the_file(pki: Pki) -> None:
         other = trusting(pki.ca)
         other.set_ecdh_curve("prime256v1")
         assert refused(server.port, other)
+
+
+@pytest.mark.parametrize(("prefer_server", "bits"), [("true", 256), ("false", 128)])
+def test_whose_order_of_suites_counts_is_as_configured(pki: Pki, prefer_server: str, bits: int) -> None:
+    suites = [f"TLS_ECDHE_ECDSA_WITH_AES_{suite}" for suite in ("256_GCM_SHA384", "128_GCM_SHA256")]
+    order = f"cipher_suites: [{', '.join(suites)}]"
+    path = pki.config("max_version: TLS12", order, f"prefer_server_cipher_suites: {prefer_server}")
+    context = trusting(pki.ca)
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384")
+    with serving(web_config=path) as server, connect(server.port, context) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        chosen = client.sock.cipher()
+        assert chosen is not None
+        assert chosen[2] == bits
 
 
 def test_a_plain_http_client_is_told_and_closed_cleanly(pki: Pki) -> None:
@@ -161,6 +187,16 @@ def test_a_required_client_certificate_is_verified(pki: Pki) -> None:
         assert refused(server.port, trusting(pki.ca))
         assert refused(server.port, trusting(pki.ca, stranger))
         assert refused(server.port, trusting(pki.ca, pki.server))  # a server's certificate is no client's
+
+
+def test_an_intermediate_authority_is_trusted_as_it_stands_like_in_go(pki: Pki) -> None:
+    team = certificates.intermediate(pki.folder, "team-ca", pki.ca)
+    member = certificates.client(pki.folder, "member", team)
+    outsider = certificates.client(pki.folder, "outsider", pki.ca)
+    path = pki.config("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: team-ca.crt")
+    with serving(web_config=path) as server:
+        assert fetch(server.port, trusting(pki.ca, member)).body == PAGE
+        assert refused(server.port, trusting(pki.ca, outsider))
 
 
 def test_an_optional_client_certificate_is_verified_when_given(pki: Pki) -> None:
@@ -228,15 +264,24 @@ def test_a_renewed_certificate_is_served_without_a_restart(pki: Pki) -> None:
         assert server.stats().web_config_ok
 
 
-def test_an_encrypted_key_is_an_error_and_asks_nobody(pki: Pki) -> None:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (one test)
-
-    pki.server.key_file.write_bytes(
-        pki.server.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
+def test_an_encrypted_key_is_an_error_and_asks_nobody_on_the_terminal(pki: Pki) -> None:
+    secret = serialization.BestAvailableEncryption(b"secret")
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pki.server.key_file.write_bytes(pki.server.key.private_bytes(encoding, form, secret))
+    code = "import pathlib, sys; from wattledger.exporter.http import *; check_web_config(pathlib.Path(sys.argv[1]))"
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            ["setsid", "--ctty", "--wait", sys.executable, "-c", code, pki.config()],
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / ".importroot")},
+            check=False,
+            timeout=20,
         )
-    )
-    with pytest.raises(WebConfigError, match="unencrypted PEM key"):
-        check_web_config(pki.config())
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 1
+    assert "unencrypted PEM key" in done.stderr

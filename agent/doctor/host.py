@@ -1,0 +1,189 @@
+"""Checks of the host around the agent: its folder, its port, who else measures and who owns processes."""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from wattledger.agent.ledger.lock import LOCK_NAME
+
+from .finding import Finding, limited, missing, present
+from .surroundings import Surroundings, first_line
+
+_HOST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
+_FREE, _UNWRITTEN = -1, 0
+
+
+def check_state(at: Surroundings) -> Iterator[Finding]:
+    """Say whether the books can be kept."""
+    if at.state_dir is None:
+        yield missing(
+            "state directory", "no home for it", "name one: --state-dir or WATTLEDGER_STATE_DIR", essential=True
+        )
+        return
+    folder = at.state_dir
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not at.may(folder, os.W_OK | os.X_OK):
+        yield missing(
+            "state directory",
+            f"{at.state_dir}: {folder} cannot be written by this user",
+            "run doctor as the agent's user, or name another: --state-dir or WATTLEDGER_STATE_DIR",
+            essential=True,
+        )
+        return
+    will = "" if folder == at.state_dir else ", will be made"
+    yield present("state directory", f"{at.state_dir}{will}", essential=True)
+    yield _lock(at.state_dir)
+
+
+def _lock(state_dir: Path) -> Finding:
+    holder = lock_holder(state_dir)
+    if holder == _FREE:
+        return present("ledger lock", "free")
+    return present("ledger lock", f"held by the running agent, pid {holder or 'unknown'}")
+
+
+def lock_holder(state_dir: Path) -> int:
+    """Give the process id that holds the ledger's lock, 0 when it is not written there, -1 when nobody does."""
+    try:
+        descriptor = os.open(state_dir / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return _FREE
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdecimal() else _UNWRITTEN
+    else:
+        return _FREE
+    finally:
+        os.close(descriptor)  # which lets go of the lock
+
+
+def check_port(at: Surroundings) -> Iterator[Finding]:
+    """Say whether the page's port is free."""
+    address = f"{at.listen_host or '*'}:{at.listen_port}"
+    refused = _refusal(at.listen_host, at.listen_port)
+    if refused is None:
+        yield present("port", f"{address} is free", essential=True)
+    elif refused.errno == errno.EADDRINUSE and at.state_dir is not None and lock_holder(at.state_dir) != _FREE:
+        yield present("port", f"{address} is in use, by the running agent it seems", essential=True)
+    else:
+        yield missing(
+            "port", f"{address}: {refused.strerror}", "choose another: --listen 127.0.0.1:PORT", essential=True
+        )
+
+
+def _refusal(host: str, port: int) -> OSError | None:
+    """Give the error of binding there, None when it works."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as refused:
+        return refused
+    return None
+
+
+def check_namespace(at: Surroundings) -> Iterator[Finding]:
+    """Say whether process ids of the driver can be looked up: not in a container with processes of its own."""
+    try:
+        seen = str((at.roots.proc / "self/ns/pid").readlink())
+    except OSError:
+        yield limited("process ids", "the namespace of process ids cannot be read")
+        return
+    if seen == _HOST_PID_NAMESPACE:
+        yield present("process ids", "of the host: owners are found")
+    else:
+        yield limited(
+            "process ids",
+            "of a container: processes outside it have no owner here",
+            "hostPID: true in the pod, --pid=host with docker",
+        )
+
+
+def check_cgroups(at: Surroundings) -> Iterator[Finding]:
+    """Say which cgroups there are to find owners by."""
+    top = at.roots.sys / "fs/cgroup"
+    if (top / "cgroup.controllers").exists():
+        yield present("cgroups", "version 2")
+    elif any((top / name).is_dir() for name in ("systemd", "memory", "cpu", "unified")):
+        yield present("cgroups", "version 1")
+    else:
+        yield missing("cgroups", f"{top} is empty: owners are users only", "mount /sys/fs/cgroup into the container")
+
+
+def check_systemd(at: Surroundings) -> Iterator[Finding]:
+    """Say whether systemd can watch over the agent."""
+    if at.environment.get("NOTIFY_SOCKET"):
+        yield present("systemd", "listens for READY and WATCHDOG")
+    elif (at.roots.run / "systemd/system").is_dir():
+        yield present("systemd", "runs this host; a unit with Type=notify is watched over")
+    else:
+        yield missing("systemd", "does not run here: use the probes /-/healthy and /-/ready")
+
+
+def check_rapl(at: Surroundings) -> Iterator[Finding]:
+    """Say whether processor and memory energy can be read."""
+    domains = sorted((at.roots.sys / "class/powercap").glob("*/energy_uj"))
+    if not domains:
+        yield missing(
+            "CPU energy (RAPL)", "no powercap domain: a virtual machine, or no driver", "modprobe intel_rapl_msr"
+        )
+        return
+    closed = [path for path in domains if not at.may(path, os.R_OK)]
+    names = ", ".join(sorted({first_line(path.parent / "name") or path.parent.name for path in domains}))
+    if closed:
+        yield limited(
+            "CPU energy (RAPL)",
+            f"{names}: root only",
+            "AmbientCapabilities=CAP_DAC_READ_SEARCH in the unit, or run as root",
+        )
+    else:
+        yield present("CPU energy (RAPL)", names)
+
+
+def check_ipmi(at: Surroundings) -> Iterator[Finding]:
+    """Say whether the management controller can be asked for the node's power."""
+    for name in ("ipmi0", "ipmi/0", "ipmidev/0"):
+        node = at.roots.dev / name
+        if node.exists():
+            if at.may(node, os.R_OK | os.W_OK):
+                yield present("node power (IPMI)", f"/dev/{name}")
+            else:
+                yield limited("node power (IPMI)", f"/dev/{name}: no access", "run as root, or give the group access")
+            return
+    yield missing("node power (IPMI)", "there is no /dev/ipmi0", "modprobe ipmi_devintf ipmi_si; or use Redfish")
+
+
+def check_kubelet(at: Surroundings) -> Iterator[Finding]:
+    """Say whether the kubelet tells which pod has which GPU."""
+    node = at.roots.var / "lib/kubelet/pod-resources/kubelet.sock"
+    if not (at.roots.var / "lib/kubelet").exists():
+        yield missing("Kubernetes", "no kubelet on this host, or not visible from here")
+    elif not node.exists():
+        cure = "mount /var/lib/kubelet/pod-resources read-only into the pod"
+        yield limited("Kubernetes", "a kubelet without pod-resources socket: pods have no names", cure)
+    elif not at.may(node, os.R_OK | os.W_OK):
+        yield limited("Kubernetes", "the pod-resources socket refuses this user", "run as root")
+    else:
+        yield present("Kubernetes", str(node))
+
+
+def check_slurm(at: Surroundings) -> Iterator[Finding]:
+    """Say whether jobs of Slurm can be told apart."""
+    signs = [
+        at.roots.etc / "slurm/slurm.conf",
+        at.roots.run / "slurm",
+        at.roots.sys / "fs/cgroup/system.slice/slurmstepd.scope",
+        at.roots.sys / "fs/cgroup/slurm",
+    ]
+    for sign in signs:
+        if sign.exists():
+            yield present("Slurm", f"{sign}")
+            return
+    yield missing("Slurm", "no sign of it on this host")

@@ -1,0 +1,94 @@
+"""`wattledger doctor`: all checks in the order in which an operator would ask, and the exit code."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from wattledger.agent.config import ConfigError, load_config
+
+from .boards import check_boards, merged
+from .driver import check_binding, check_library, check_module, check_mps, check_nodes, check_nvml
+from .finding import Finding, missing, present
+from .host import (
+    check_cgroups,
+    check_ipmi,
+    check_kubelet,
+    check_namespace,
+    check_port,
+    check_rapl,
+    check_slurm,
+    check_state,
+    check_systemd,
+)
+from .look import LIMIT_S, look_in_child
+from .surroundings import Access, Roots, Surroundings
+from .table import as_json as json_of
+from .table import as_text, essential_missing
+
+Check = Callable[[Surroundings], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    check_binding,
+    check_library,
+    check_module,
+    check_nodes,
+    check_nvml,
+    check_boards,
+    check_mps,
+    check_namespace,
+    check_cgroups,
+    check_state,
+    check_port,
+    check_systemd,
+    check_rapl,
+    check_ipmi,
+    check_kubelet,
+    check_slurm,
+)
+_CONFIG = "wattledger/wattledger.yaml"
+
+
+def run_doctor(
+    out: TextIO,
+    *,
+    roots: Roots = Roots(),  # noqa: B008  (frozen)
+    environment: Mapping[str, str],
+    as_json: bool = False,
+    limit_s: float = LIMIT_S,
+    access: Access = os.access,
+) -> int:
+    """Write the table to *out*; give 0 when nothing essential is missing, else 1.
+
+    NVML is opened in a child that gets *limit_s* seconds, so that a driver that hangs does not hang the doctor.
+    """
+    findings, state_dir, host, port = _settings(roots, environment)
+    at = Surroundings(
+        roots=roots,
+        environment=environment,
+        state_dir=state_dir,
+        listen_host=host,
+        listen_port=port,
+        nvml=look_in_child(environment, proc=roots.proc, sys_root=roots.sys, limit_s=limit_s),
+        access=access,
+    )
+    for check in CHECKS:
+        found = list(check(at))
+        findings += merged(found) if check is check_boards else found
+    out.write(json_of(findings) if as_json else as_text(findings))
+    return 1 if essential_missing(findings) else 0
+
+
+def _settings(roots: Roots, environment: Mapping[str, str]) -> tuple[list[Finding], Path | None, str, int]:
+    """Give what is to be said of the configuration, the state directory and where to listen."""
+    path: Path | None = roots.etc / _CONFIG
+    if environment.get("WATTLEDGER_CONFIG") or path is None or not path.exists():
+        path = None
+    try:
+        loaded = load_config(path, environment=environment)
+    except ConfigError as refused:
+        why = str(refused.problems[0]) if refused.problems else str(refused)
+        return [missing("configuration", why, "wattledger check FILE says all of it", essential=True)], None, "", 9889
+    config = loaded.config
+    told = present("configuration", str(loaded.path) if loaded.path else "none: defaults", essential=True)
+    return [told], config.state_dir, config.listen.host, config.listen.port

@@ -1,0 +1,54 @@
+"""Everything the checks may touch, as one value: folders, variables, settings, and the driver's answers."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .report import NvmlReport
+
+Access = Callable[[Path, int], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The tops of the folders that are looked at."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+    dev: Path = Path("/dev")
+    run: Path = Path("/run")
+    etc: Path = Path("/etc")
+    var: Path = Path("/var")
+    libraries: Path = Path("/")  # above usr/lib and the like
+
+    @classmethod
+    def below(cls, top: Path) -> "Roots":
+        """Give all of them below *top*."""
+        return cls(top / "proc", top / "sys", top / "dev", top / "run", top / "etc", top / "var", libraries=top)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The host, the settings in force and what the driver answered."""
+
+    roots: Roots
+    environment: Mapping[str, str]
+    state_dir: Path | None
+    listen_host: str
+    listen_port: int
+    nvml: NvmlReport
+    access: Access = field(default=os.access)
+
+    def may(self, path: Path, mode: int) -> bool:
+        """Say whether this user may use *path* so (os.R_OK, os.W_OK)."""
+        return self.access(path, mode)
+
+
+def first_line(path: Path) -> str:
+    """Give the first line of a file, or "" where there is none to read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return " ".join(file.readline().split())
+    except OSError:
+        return ""

@@ -1,0 +1,78 @@
+"""The law of the crash, on the daemon as it runs: kill -9 at any moment loses no joule and counts none twice."""
+
+import http.client
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.agent.books import books
+from tests.agent.daemon_process import DaemonProcess, Page
+from tests.agent.e2e_daemon import Counters, DaemonThrough, Truth, answer, let_pass, machine
+
+
+@contextmanager
+def scraping(daemon: DaemonProcess, counters: Counters) -> Iterator[None]:
+    """Scrape up to the last moment: what was once on a page must be there after the crash."""
+    stop = threading.Event()
+    bodies: list[bytes] = []
+
+    def scrape() -> None:
+        while not stop.is_set():
+            try:
+                status, body = answer(daemon.url.removeprefix("http://"), "/metrics")
+            except (OSError, http.client.HTTPException):
+                return  # it was killed
+            if status == 200:
+                bodies.append(body)
+            stop.wait(0.01)
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    # Parsing is slow, and the last pages say the most.
+    for body in bodies[-3:]:
+        counters.see(Page(body.decode()))
+
+
+@pytest.mark.parametrize("kills", [30, pytest.param(200, marks=pytest.mark.nightly)])
+def test_crash_kill_9_at_random_moments_loses_no_joule_and_no_counter_falls(
+    tmp_path: Path, kills: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dice = random.Random(kills)  # noqa: S311  (moments, no secrets)
+    state = tmp_path / "state"
+    counters = Counters()
+    with machine(tmp_path) as double:
+        truth = Truth(double)
+        with DaemonProcess(state, env=double.env) as daemon:
+            daemon.wait_ticks(1)
+        truth.load()
+        for number in range(kills):
+            if number % 3 == 0:  # also while it starts: before the ledger is open, before the page answers
+                daemon = DaemonThrough(state, env=double.env, wait=False)
+                let_pass(dice.uniform(0.05, 0.5))
+                daemon.kill()
+                continue
+            daemon = DaemonThrough(state, env=double.env)
+            with scraping(daemon, counters):
+                let_pass(dice.uniform(0.0, 0.8))
+                daemon.kill()
+        with DaemonProcess(state, env=double.env) as daemon:
+            page = counters.see_whole(truth.check(daemon))
+        ended_mj = {gpu.uuid: gpu.counter_mj(double.now_ns) for gpu in double.gpus}
+    # Booked + the counter at the first reading = the counter now, exactly; and the ledger says it as the page does.
+    assert {uuid: truth.begun_mj[uuid] + booked for uuid, (booked, _) in books(state).items()} == ended_mj
+    assert {uuid: counter for uuid, (_, counter) in books(state).items()} == ended_mj
+    assert page.total("wattledger_gpu_energy_resets_total") == 0
+    assert page.total("wattledger_gpu_energy_rejected_segments_total") == 0
+    assert page.total("wattledger_gpu_state_seconds_total", state="unobserved") > 0, "the gaps are said"
+    with capsys.disabled():
+        drawn = sum(ended_mj.values()) - sum(truth.begun_mj.values())
+        print(f"\n{kills} kills: {drawn / 1000:.3f} J drawn, all booked; {len(counters.last)} counters, none fell")
