@@ -1,5 +1,6 @@
 """Which source `auto` means on this host: whether anything speaks for an NVIDIA GPU; it loads no library."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,10 @@ def detect(environment: Mapping[str, str], *, root: Path = Path("/")) -> Detecti
     folders = [Path(folder) for folder in environment.get("LD_LIBRARY_PATH", "").split(":") if folder]
     folders += [root / folder for folder in LIBRARY_FOLDERS]
     for folder in folders:
-        if (folder / LIBRARY).exists():
+        if os.path.exists(folder / LIBRARY):  # noqa: PTH110  (Path.exists raises where a folder may not be searched)
             return Detection(SourceKind.NVML, f"{folder / LIBRARY} exists")
     for sign in (root / "proc/driver/nvidia/version", root / "dev/nvidiactl"):
-        if sign.exists():
+        if os.path.exists(sign):  # noqa: PTH110
             return Detection(SourceKind.NVML, f"{sign} exists")
     for device in sorted((root / "sys/bus/pci/devices").glob("*")):
         if _is_nvidia_gpu(device):

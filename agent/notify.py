@@ -32,9 +32,8 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """Show *text* in `systemctl status`; sent only when it changes."""
-        if text != self._status:
+        if text != self._status and self._send("STATUS=" + " ".join(text.split())):
             self._status = text
-            self._send("STATUS=" + " ".join(text.split()))
 
     def reloading(self, mono_us: int) -> None:
         """Configuration is being read again; `ready` ends it. *mono_us* is CLOCK_MONOTONIC."""
@@ -50,17 +49,20 @@ class Notifier:
             self._socket.close()
             self._socket = None
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str) -> bool:
+        """Send *message*; give whether it was taken."""
         if self._socket is None:
-            return
+            return False
         try:
-            self._socket.sendto(message.encode(), self._address)
+            # A path in the text may hold bytes that are no text.
+            self._socket.sendto(message.encode(errors="replace"), self._address)
         except OSError as error:
             if not self._failing:
                 logger.warning("service manager does not take notifications: error=%s", error)
             self._failing = True
         else:
             self._failing = False
+        return not self._failing
 
 
 def _address(name: str) -> str:

@@ -49,6 +49,7 @@ class Pipeline:
         self._owners = policy.circumstances
         self._book = HostBook(ledger.load(), policy)
         self._readings: dict[str, Reading] = {}  # the last of every device seen since the start
+        self._failing: Gap | None = None  # why the source as a whole gives nothing now
         self._present: frozenset[str] = frozenset()
         self._host = HostFacts()
         self._sample_at: Instant | None = None
@@ -93,6 +94,7 @@ class Pipeline:
         self._ledger.commit(self._book.accounts, entries, sample.at)
         self._host = sample.host
         self._sample_at = sample.at
+        self._failing = None
         self._readings |= {reading.identity.uuid: reading for reading in sample.devices}
         self._present = frozenset(reading.identity.uuid for reading in sample.devices)
         self._toll.add(sample)
@@ -110,16 +112,19 @@ class Pipeline:
         self._source = replace(
             self._source, success=False, reason=failure.reason, detail=failure.detail, duration_ns=None
         )
-        self._readings = {uuid: without_values(reading, failure.reason) for uuid, reading in self._readings.items()}
+        self._failing = failure.reason
 
     def _view(self, reading: Reading, now: Instant) -> DeviceView:
         uuid = reading.identity.uuid
         present = uuid in self._present
         book = self._book.book_of(uuid)
         assert book is not None  # noqa: S101  (every reading kept here went through the book)
-        judgement = book.judgement if reading.up and present else None
+        reason = self._failing if present else Gap.LOST
+        if reason is not None:
+            reading = without_values(reading, reason)
+        judgement = book.judgement if reading.up else None
         return DeviceView(
-            reading=book.corrected(reading if present else without_values(reading, Gap.LOST)),
+            reading=book.corrected(reading),
             account=book.account,
             present=present,
             state=None if judgement is None else judgement.state,

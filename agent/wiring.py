@@ -49,6 +49,8 @@ def sampler_settings(config: Config, kind: SourceKind, *, realtime: bool = True)
         replay_path="" if config.source.path is None else str(config.source.path),
         replay_loop=realtime,
         replay_realtime=realtime,
+        log_level=config.log.level,
+        log_format=config.log.format,
     )
 
 

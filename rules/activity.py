@@ -45,8 +45,8 @@ def activity(
     works: bool | None
     if busy or side_work or (gpm is not None and gpm >= threshold):
         works = True
-    elif utilization is not None or gpm is not None:
-        works = False
+    elif utilization is not None or gpm is not None or reading.processes == ():
+        works = False  # without a process nobody is there to work, as on a MIG board at rest
     else:
         works = _above_baseline(reading, baselines)
     return Activity(works=works, held=_held(reading), spinning=spinning and not side_work)

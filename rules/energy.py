@@ -79,6 +79,7 @@ class EnergyMeter:
         self.anchor = anchor
         self._silent = anchor is not None  # the next segment holds time in which nobody looked
         self._heard: Instant | None = None
+        self._began_under = policy.choice  # of the interval that is under way
         self._integral = PowerIntegral()
         self._odd: list[int] = []  # the last counter values in a row that do not fit the anchor
         self._odd_since: Instant | None = None
@@ -130,6 +131,7 @@ class EnergyMeter:
     def _rebase(self, here: Anchor, measurement: Measurement) -> Measurement:
         self.anchor = here
         self._silent = False
+        self._began_under = self.policy.choice
         self._odd.clear()
         self._odd_since = None
         self._integral.restart(here.at)
@@ -154,11 +156,11 @@ class EnergyMeter:
             self._odd.clear()
         self._odd.append(here.counter_mj)
         self._odd_since = self._odd_since or here.at
-        # One that stands still, as at 0, proves nothing; one that never agrees with itself is not waited for for ever.
+        # One that stands still, as at 0, proves nothing; one that never agrees with itself is not waited for long.
         agrees = len(self._odd) >= self.policy.confirmations and here.counter_mj > self._odd[0]
         if not agrees and here.at.ns_since(self._odd_since) <= self.policy.counter_patience_ns:
             return NOTHING
-        if agrees and delta_mj < 0 and self._fits_since_restart(before, here, elapsed, reading):
+        if agrees and self._fits_since_restart(before, here, elapsed, reading):
             return self._after_reset(before, here, elapsed)
         self.divergence.restart()
         segment = self._by_power(here, elapsed)
@@ -177,7 +179,8 @@ class EnergyMeter:
             if before_ns:
                 split = segments[0].start
                 start = Instant(split.mono_ns - before_ns, split.wall_ns - before_ns)
-                segments.insert(0, Segment(start, split, None, None, observed=False, unknown_ns=before_ns))
+                observed = segments[0].observed
+                segments.insert(0, Segment(start, split, None, None, observed=observed, unknown_ns=before_ns))
         return self._rebase(here, Measurement(tuple(segments), resets=1, epoch_changed=True))
 
     def _fits_since_restart(self, before: Anchor, here: Anchor, elapsed: int, reading: Reading) -> bool:
@@ -202,10 +205,10 @@ class EnergyMeter:
 
     def _by_power(self, here: Anchor, elapsed: int) -> Segment:
         """Give the energy that power tells of, and how much time it does not know."""
-        covered_ns = 0 if self.policy.choice is EnergyChoice.COUNTER else min(elapsed, self._integral.covered_ns)
-        if covered_ns == 0:
-            return self._segment(here, elapsed, None, None, unknown_ns=elapsed)
         integral = self._integral
+        covered_ns = min(elapsed, integral.covered_ns)
+        if covered_ns == 0 or self._began_under is self.policy.choice is EnergyChoice.COUNTER:
+            return self._segment(here, elapsed, None, None, unknown_ns=elapsed)
         return self._segment(here, elapsed, integral.energy_mj, integral.method, unknown_ns=elapsed - covered_ns)
 
     def _segment(

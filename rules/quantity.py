@@ -11,7 +11,7 @@ class Gap(StrEnum):
     LOST = "lost"  # the device fell off the bus or needs a reset
     TIMEOUT = "timeout"  # the driver did not answer in time
     FAILED = "failed"  # any other error, and answers that cannot be true
-    ASLEEP = "asleep"  # runtime power management holds the device in D3; reading would wake it
+    ASLEEP = "asleep"  # at rest, and left so: reading would wake it (device in D3, profiling counters in deep idle)
     NO_DRIVER = "no_driver"  # driver absent, not loaded, or of another version than its library
 
 

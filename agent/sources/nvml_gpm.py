@@ -96,12 +96,10 @@ class ActivityWindow:
         self._taken_ns = None
         self._paired = False
 
-    def rest(self, *, memory_idle: bool) -> None:
-        """Note that no kernel ran: activity of the SMs is then zero by definition, that of the memory if idle too."""
+    def rest(self) -> None:
+        """Leave the counters alone: nothing runs, and reading them could cost the rest some of its quiet."""
         self.stop()
-        zero = ACTIVITIES if memory_idle else ACTIVITIES[:-1]
-        self.values = dict.fromkeys(zero, 0.0)
-        self.gaps = {} if memory_idle else {ACTIVITIES[-1]: Gap.TIMEOUT}
+        self.values, self.gaps = {}, dict.fromkeys(ACTIVITIES, Gap.ASLEEP)
 
     def close(self) -> None:
         """Give both samples back."""

@@ -104,7 +104,7 @@ class MigInstances:
             if busy is None or number in busy:
                 window.read(at)
             else:
-                window.rest(memory_idle=True)
+                window.rest()
 
     def processes(self) -> tuple[GpuProcess, ...] | Gap:
         """Give the processes of all instances, for users who may not ask the device as a whole."""

@@ -168,8 +168,7 @@ class DeviceReader:
         if at_work:
             window.read(at)
         else:
-            memory = self._tick.values.get(Quantity.UTILIZATION_MEMORY_RATIO)
-            window.rest(memory_idle=gpu is None or memory == 0)
+            window.rest()
 
     def _busy_instances(self) -> set[int] | None:
         if isinstance(self._listed, Gap) or any(process.gpu_instance is None for process in self._listed):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from tests.agent.daemon_process import DaemonProcess, Page
 from tests.nvml.double import NvmlDouble
@@ -22,6 +23,7 @@ RESTARTS = "wattledger_source_restarts_total"
 ABANDONED = "wattledger_source_abandoned_samplers"
 MISSED = "wattledger_source_missed_ticks_total"
 SAMPLE_TIME = "wattledger_sample_timestamp_seconds"
+RELOADED_AT = "wattledger_config_last_reload_success_timestamp_seconds"
 WRITABLE = "wattledger_ledger_writable"
 
 # The counter of a board steps at most this long after its power changed.
@@ -60,7 +62,7 @@ class DaemonThrough(DaemonProcess):
 
 
 class Witness:
-    """Asks for `/-/healthy` and `/metrics` all the time. `with` fails when one was not 200 or slower than a second."""
+    """Asks for `/-/healthy` and `/metrics` all the time; `with` fails when one was not 200 or took a second."""
 
     def __init__(self, daemon: DaemonProcess, *, slowest_s: float = 1.0) -> None:
         self._address = daemon.url.removeprefix("http://")
@@ -71,7 +73,7 @@ class Witness:
         self.worst_s = 0.0
         self.wrong: list[str] = []
 
-    def __enter__(self) -> "Witness":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -143,11 +145,14 @@ class Truth:
         self._double = double
         self.begun_mj = self._at_rest()
 
-    def load(self) -> None:
-        """Draw in bursts from now on, with traffic, and with a process that works."""
+    def load(self, daemon: DaemonProcess | None) -> None:
+        """Draw in bursts from now on, with traffic; wait until *daemon* shows power: 0 W it does not believe."""
         for number, gpu in enumerate(self._double.gpus):
             gpu.burst(high_w=280, low_w=90, period_s=0.37 + 0.11 * number, duty=0.4)
             gpu.traffic(pcie_tx=3_000_000, pcie_rx=2_000_000)
+        if daemon is not None:
+            boards = {gpu.uuid for gpu in self._double.gpus}
+            daemon.wait_for(lambda page: {row.labels["uuid"] for row in page.rows(POWER)} == boards, "power")
 
     def check(self, daemon: DaemonProcess) -> Page:
         """Fail unless the page shows exactly what the boards' counters have counted; give that page."""

@@ -33,7 +33,7 @@ def test_one_unkillable_call_costs_one_abandoned_sampler_and_no_page_and_no_joul
         truth = Truth(double)
         with DaemonThrough(tmp_path / "state", env=double.env) as daemon, Witness(daemon):
             daemon.wait_ticks(2)
-            truth.load()
+            truth.load(daemon)
             (stuck,) = daemon.sampler_pids()
             double.gpu(0).hang(BATCH, unkillable_path=str(frozen.path / "a"), count=1)
             page = daemon.wait_for(lambda page: page if not page.has(POWER) else None, "values absent")
@@ -54,6 +54,7 @@ def test_one_unkillable_call_costs_one_abandoned_sampler_and_no_page_and_no_joul
             truth.check(daemon)
 
 
+@pytest.mark.nightly
 def test_a_daemon_with_a_sampler_stuck_in_the_kernel_stops_in_time_and_the_next_starts_at_once(
     tmp_path: Path, frozen: Ice
 ) -> None:
@@ -61,7 +62,7 @@ def test_a_daemon_with_a_sampler_stuck_in_the_kernel_stops_in_time_and_the_next_
         truth = Truth(double)
         first = DaemonThrough(tmp_path / "state", env=double.env)
         first.wait_ticks(2)
-        truth.load()
+        truth.load(first)
         (stuck,) = first.sampler_pids()
         double.gpu(0).hang(BATCH, unkillable_path=str(frozen.path / "a"), count=1)
         poll(lambda: process_state(stuck) == "D", "state D")
@@ -84,7 +85,7 @@ def test_no_more_than_three_samplers_are_ever_stuck_and_the_thaw_brings_the_valu
         truth = Truth(double)
         with DaemonThrough(tmp_path / "state", env=double.env) as daemon, Witness(daemon):
             daemon.wait_ticks(2)
-            truth.load()
+            truth.load(daemon)
             double.hang(BATCH, unkillable_path=str(frozen.path / "a"))
             daemon.wait_for(lambda page: page.value(ABANDONED, source="nvml") == LIMIT, "the limit", seconds=200)
             status, why = daemon.get("/-/ready")

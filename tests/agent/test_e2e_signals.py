@@ -12,6 +12,7 @@ from tests.agent.e2e_daemon import (
     ABANDONED,
     MISSED,
     POWER,
+    RELOADED_AT,
     RESTARTS,
     SAMPLE_TIME,
     Counters,
@@ -25,7 +26,6 @@ from tests.agent.e2e_daemon import (
 from tests.nvml.double import NvmlDouble
 
 STATE_SECONDS = "wattledger_gpu_state_seconds_total"
-RELOADED_AT = "wattledger_config_last_reload_success_timestamp_seconds"
 PAUSE_S = 6.0  # longer than the silence after which a sampler is held for hung
 
 
@@ -43,7 +43,7 @@ def state(tmp_path: Path) -> Path:
 def loaded(daemon: DaemonProcess, truth: Truth) -> Page:
     """Give a page of a daemon that has begun its books at rest and works since."""
     daemon.wait_ticks(2)
-    truth.load()
+    truth.load(daemon)
     return daemon.wait_ticks(2)
 
 
@@ -64,7 +64,8 @@ def test_a_stopped_daemon_goes_on_with_the_same_sampler_and_has_missed_nothing(
         let_pass(PAUSE_S)
         daemon.signal(signal.SIGCONT)
         after = daemon.wait_for(
-            lambda page: page if page.value(SAMPLE_TIME) > before.value(SAMPLE_TIME) + PAUSE_S else None, "new samples"
+            lambda page: page if page.value(SAMPLE_TIME) > before.value(SAMPLE_TIME) + PAUSE_S else None,
+            "new samples",
         )
         counters.see(after)
         daemon.wait_ready()
@@ -112,6 +113,7 @@ def test_both_stopped_is_a_gap_of_unobserved_time_with_its_joules_and_no_replace
         counters.see(truth.check(daemon))
 
 
+@pytest.mark.nightly
 def test_a_killed_sampler_is_replaced_and_no_joule_is_lost(double: NvmlDouble, state: Path) -> None:
     counters, truth = Counters(), Truth(double)
     with DaemonProcess(state, env=double.env) as daemon, Witness(daemon):
@@ -168,9 +170,7 @@ def test_a_reload_while_a_sampler_is_being_replaced_is_obeyed_by_the_next_one(
         before_pid = signal_sampler(daemon, how)
         daemon.wait_for(lambda page: not page.has(POWER), "values absent")
         assert process_state(before_pid) == ("T" if how is signal.SIGSTOP else "")
-        config.write_text(
-            f"gpus: {{exclude: ['{double.gpu(1).uuid}']}}\nowners: [{{gpus: [0], owner: alice}}]\n"
-        )
+        config.write_text(f"gpus: {{exclude: ['{double.gpu(1).uuid}']}}\nowners: [{{gpus: [0], owner: alice}}]\n")
         for _ in range(5):
             daemon.signal(signal.SIGHUP)
         page = daemon.wait_for(lambda page: page if page.has(POWER, gpu="0") else None, "values again")

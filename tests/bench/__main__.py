@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.cost import measure_costs
@@ -25,14 +26,18 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, part in (
-            ("Cost on 8 GPUs at a 1 s tick, against nvitop-exporter at its defaults", _cost(folder, options.python, options.seconds)),
-            ("Energy against the closed-form truth over 60 s, host of 8 GPUs", _energy(folder)),
-            ("Nothing lost", _lost(folder)),
-            ("Scale", _scale(folder)),
-        ):
-            print(render(title, part), flush=True)
-            rows += part
+        parts: dict[str, Callable[[], list[Row]]] = {
+            "Cost on 8 GPUs at a 1 s tick, against nvitop-exporter at its defaults": lambda: _cost(
+                folder, options.python, options.seconds
+            ),
+            "Energy against the closed-form truth over 60 s, host of 8 GPUs": lambda: _energy(folder),
+            "Nothing lost": lambda: _lost(folder),
+            "Scale": lambda: _scale(folder),
+        }
+        for title, measure in parts.items():
+            found = measure()
+            print(render(title, found), flush=True)
+            rows += found
     missed = [row.what for row in rows if row.holds is False]
     print(f"\n{len(missed)} of {sum(row.holds is not None for row in rows)} budgets missed", *missed, sep="\n- ")
     return 1 if missed else 0

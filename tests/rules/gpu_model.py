@@ -4,7 +4,16 @@ from dataclasses import dataclass, field
 
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import Gap, Quantity
-from wattledger.rules.reading import DeviceIdentity, GpuProcess, HostFacts, ProcessKind, Reading, Sample, SourceKind
+from wattledger.rules.reading import (
+    DeviceIdentity,
+    EnergyScope,
+    GpuProcess,
+    HostFacts,
+    ProcessKind,
+    Reading,
+    Sample,
+    SourceKind,
+)
 
 WALL_START_NS = 1_700_000_000 * NS_PER_SECOND
 MAX_LIMIT_MW = 700_000
@@ -36,6 +45,7 @@ class GpuModel:
     pids: tuple[int, ...] | None = ()
     temperature: float = 40.0
     clock_sm_hz: int = 345_000_000
+    energy_scope: EnergyScope = EnergyScope.GPU
     gaps: dict[Quantity, Gap] = field(default_factory=dict)
     overrides: dict[Quantity, int | float] = field(default_factory=dict)
 
@@ -76,7 +86,7 @@ class GpuModel:
 
     def reading(self, *, up: bool = True) -> Reading:
         """Read the board as the driver would."""
-        identity = DeviceIdentity(uuid=self.uuid, index=self.index, name=self.name)
+        identity = DeviceIdentity(self.uuid, self.index, self.name, energy_scope=self.energy_scope)
         if not up:
             return Reading(identity, self.at, up=False, gaps={Quantity.ENERGY_MJ: Gap.LOST})
         values: dict[Quantity, int | float] = {

@@ -4,9 +4,10 @@ import pytest
 
 from tests.rules.gpu_model import GpuModel
 from tests.rules.meter_bench import MeterBench
-from wattledger.rules.energy import EnergyChoice, EnergyPolicy
+from wattledger.rules.energy import EnergyChoice, EnergyMeter, EnergyPolicy, Measurement
 from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.quantity import Gap, Quantity
+from wattledger.rules.reading import EnergyScope
 from wattledger.rules.state import Method
 
 
@@ -196,3 +197,106 @@ def test_a_counter_that_disagrees_for_three_minutes_is_suspect_until_it_agrees_a
     assert bench.meter.divergence.ratio == pytest.approx(0.57, abs=0.01)
     bench.run(181)
     assert not bench.suspect()
+
+
+def leap_of(bench: MeterBench, millijoules: int) -> None:
+    """Let a second pass in which the counter grows by so much."""
+    bench.gpu.advance(1)
+    bench.gpu.counter_from_mw_ns += (bench.gpu.power_mw - millijoules) * NS_PER_SECOND
+    bench.read()
+
+
+@pytest.mark.parametrize(
+    ("limits", "scope", "most_mj"),
+    [
+        ({Quantity.POWER_LIMIT_MAX_MW: 700_000}, EnergyScope.GPU, 962_500),
+        ({Quantity.POWER_LIMIT_ENFORCED_MW: 300_000}, EnergyScope.GPU, 412_500),
+        ({}, EnergyScope.GPU, 6_875_000),
+        ({Quantity.POWER_LIMIT_MAX_MW: 700_000}, EnergyScope.MODULE, 6_875_000),
+    ],
+)
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_second_is_believed_up_to_what_the_limit_allows(
+    limits: dict[Quantity, int], scope: EnergyScope, most_mj: int, beyond: int
+) -> None:
+    """110 % of the largest limit over the second and a quarter of one more; a module's limit is not the GPU's."""
+    gpu = GpuModel(energy_scope=scope, gaps={Quantity.POWER_LIMIT_MAX_MW: Gap.UNSUPPORTED})
+    gpu.overrides |= limits
+    if Quantity.POWER_LIMIT_MAX_MW in limits:
+        gpu.gaps.clear()
+    bench = MeterBench(gpu)
+    leap_of(bench, most_mj + beyond)
+    assert bench.booked_mj == (0 if beyond else most_mj)
+
+
+def test_leaps_with_good_readings_between_them_confirm_nothing() -> None:
+    bench = MeterBench()
+    for step in range(9):
+        bench.run(1)
+        bench.gpu.overrides[Quantity.ENERGY_MJ] = 2**40 + step
+        bench.run(1)
+        bench.gpu.overrides.clear()
+    bench.run(1)
+    assert bench.totals.rejected == 0
+    assert bench.booked_mj == bench.truth_mj
+
+
+def test_leaps_that_do_not_follow_from_one_another_confirm_nothing() -> None:
+    bench = MeterBench()
+    for value in (2**40, 2**50, 2**45, 2**55, 2**42):
+        bench.gpu.overrides[Quantity.ENERGY_MJ] = value
+        bench.run(1)
+    bench.gpu.overrides.clear()
+    bench.run(1)
+    assert bench.totals.rejected == 0
+    assert bench.booked_mj == bench.truth_mj
+
+
+def test_power_books_the_interval_that_began_under_it_and_none_after() -> None:
+    bench = MeterBench(GpuModel(has_counter=False), EnergyPolicy(choice=EnergyChoice.POWER))
+    bench.run(5)
+    bench.meter.policy = EnergyPolicy(choice=EnergyChoice.COUNTER)
+    bench.run(5)
+    assert bench.booked_mj == 600_000
+    assert bench.totals.unknown_ns == 4 * NS_PER_SECOND
+
+
+def test_a_restart_of_the_counters_is_told_while_power_is_what_is_booked() -> None:
+    bench = MeterBench(GpuModel(has_counter=False))
+    bench.run(5)
+    assert not bench.totals.epoch_changed
+    bench.gpu.reset()
+    bench.run(1)
+    assert bench.totals.epoch_changed
+
+
+def test_a_counter_between_two_of_its_steps_books_time_and_no_joule() -> None:
+    bench = MeterBench()
+    bench.gpu.overrides[Quantity.ENERGY_MJ] = 0
+    bench.run(1)
+    (segment,) = bench.segments
+    assert (segment.energy_mj, segment.method) == (0, Method.COUNTER)
+
+
+def test_before_the_first_reading_nothing_is_measured_by_anything() -> None:
+    meter = EnergyMeter(EnergyPolicy())
+    assert meter.method is None
+    assert meter.read(GpuModel().reading(up=False), GpuModel().host) == Measurement()
+
+
+def test_power_that_fails_is_waited_for_as_long_as_a_gap_is_bridged() -> None:
+    bench = MeterBench(GpuModel(has_counter=False))
+    bench.gpu.gaps = {Quantity.POWER_AVERAGE_MW: Gap.FAILED, Quantity.POWER_INSTANT_MW: Gap.FAILED}
+    bench.run(10)
+    assert bench.segments == []
+    bench.run(1)
+    assert [segment.unknown_ns for segment in bench.segments] == [11 * NS_PER_SECOND]
+
+
+@pytest.mark.parametrize(("seconds", "observed"), [(10, True), (10.001, False), (-1, False)])
+def test_a_silence_is_longer_than_the_gap(seconds: float, observed: bool) -> None:
+    bench = MeterBench()
+    bench.run(1)
+    bench.run(1, every=seconds)
+    bench.run(1)
+    assert [segment.observed for segment in bench.segments][:2] == [True, observed]

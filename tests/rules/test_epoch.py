@@ -5,7 +5,7 @@ import pytest
 from tests.rules.gpu_model import GpuModel
 from tests.rules.meter_bench import MeterBench
 from wattledger.rules.account import Anchor
-from wattledger.rules.epoch import elapsed_ns, restarted, since_restart_ns
+from wattledger.rules.epoch import CLOCK_DRIFT_PPM, elapsed_ns, restarted, since_restart_ns
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import Quantity
 
@@ -39,6 +39,7 @@ def test_a_reset_with_uptime_books_what_the_new_counter_says_and_states_the_rest
     assert (unknown.energy_mj, unknown.method) == (None, None)
     assert since.energy_mj == 40 * 100_000
     assert unknown.end == since.start
+    assert unknown.start == bench.segments[-3].end
     assert bench.totals.resets == 1
     assert bench.totals.unknown_ns == 100 * NS_PER_SECOND
     assert bench.totals.epoch_changed
@@ -186,7 +187,8 @@ def test_a_step_of_the_wall_clock_within_a_boot_changes_nothing() -> None:
     bench.gpu.booted_wall_ns += 7200 * NS_PER_SECOND
     bench.run(5)
     assert bench.booked_mj == bench.truth_mj
-    assert all(segment.end.ns_since(segment.start) == NS_PER_SECOND for segment in bench.segments)
+    for segment in bench.segments:
+        assert segment.end.ns_since(segment.start) == segment.end.wall_ns - segment.start.wall_ns == NS_PER_SECOND
 
 
 def test_a_driver_version_that_is_not_told_is_no_other_driver() -> None:
@@ -225,6 +227,14 @@ def test_a_constant_in_place_of_a_counter_is_waited_out(value: int) -> None:
     assert bench.totals.resets == bench.totals.rejected == 0
 
 
+def test_a_counter_that_stands_at_zero_for_good_is_left_for_power_and_is_no_reset() -> None:
+    bench = day_old(has_uptime=False)
+    bench.gpu.overrides[Quantity.ENERGY_MJ] = 0
+    bench.run(302)
+    assert bench.booked_mj == bench.truth_mj
+    assert (bench.totals.resets, bench.totals.rejected) == (0, 1)
+
+
 def test_a_counter_that_never_agrees_with_itself_is_replaced_by_power_for_as_long() -> None:
     bench = MeterBench()
     for second in range(700):
@@ -236,6 +246,16 @@ def test_a_counter_that_never_agrees_with_itself_is_replaced_by_power_for_as_lon
     assert len(bench.meter._odd) <= 1
 
 
+@pytest.mark.parametrize("fall", [True, False])
+def test_only_a_counter_that_fell_says_that_the_others_may_have_too(fall: bool) -> None:
+    bench = day_old()
+    bench.run(1)
+    bench.gpu.counter_from_mw_ns += (1 if fall else -1) * 2**32 * NS_PER_SECOND
+    bench.run(3)
+    assert bench.totals.rejected == 1
+    assert bench.totals.epoch_changed is fall
+
+
 def test_a_reset_confirmed_by_repetition_is_bounded_by_the_time_since_the_anchor() -> None:
     bench = MeterBench(GpuModel(has_uptime=False))
     bench.run(100)
@@ -244,6 +264,19 @@ def test_a_reset_confirmed_by_repetition_is_bounded_by_the_time_since_the_anchor
     assert bench.totals.resets == 0
     assert bench.totals.rejected == 1
     assert bench.booked_mj == bench.truth_mj
+
+
+@pytest.mark.parametrize(("beyond", "resets"), [(0, 1), (1, 0)])
+def test_a_reset_dated_by_the_uptime_is_believed_up_to_what_the_limit_allows_since(beyond: int, resets: int) -> None:
+    """The uptime of 40 s is up to 41 s, and the counter leads by a quarter of a second at most."""
+    bench = day_old()
+    bench.restart_agent()
+    bench.gpu.advance(1000)
+    bench.gpu.reset()
+    bench.gpu.advance(40)
+    bench.gpu.overrides[Quantity.ENERGY_MJ] = 770_000 * 41 + 770_000 // 4 + beyond
+    bench.read()
+    assert bench.totals.resets == resets
 
 
 def test_an_uptime_of_before_the_anchor_says_nothing_of_a_counter_that_fell_after_it() -> None:
@@ -272,6 +305,10 @@ def test_time_runs_by_the_clock_of_the_boot_and_across_boots_by_the_wall() -> No
         (anchor(), anchor(9), False),
         (anchor(), anchor(9, boot="c"), True),
         (anchor(boot=""), anchor(9, boot="c"), False),
+        (anchor(), anchor(9, boot=""), False),
+        (anchor(9, boot=""), anchor(9, boot=""), False),
+        (anchor(), anchor(9, uptime=5), False),
+        (anchor(uptime=5), anchor(9), False),
         (anchor(20, boot=""), anchor(9, boot=""), True),
         (anchor(), anchor(9, driver="2"), True),
         (anchor(), anchor(9, driver=""), False),
@@ -289,6 +326,12 @@ def test_time_runs_by_the_clock_of_the_boot_and_across_boots_by_the_wall() -> No
 )
 def test_verdicts_on_two_moments(before: Anchor, here: Anchor, verdict: bool) -> None:
     assert restarted(before, here) is verdict
+
+
+def test_over_a_day_the_clocks_may_drift_by_seconds() -> None:
+    drift = DAY * CLOCK_DRIFT_PPM // 1_000_000
+    assert not restarted(anchor(uptime=9), anchor(DAY, uptime=DAY + 9 - drift - 3))
+    assert restarted(anchor(uptime=9), anchor(DAY, uptime=DAY + 9 - drift - 4))
 
 
 def test_a_restart_is_dated_by_uptime_else_by_the_boot_and_never_before_the_anchor() -> None:

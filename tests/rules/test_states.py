@@ -117,6 +117,10 @@ def test_without_a_process_list_the_boosted_clock_is_the_witness(clock_hz: int |
     assert judgement.detail == ("processes" if state is State.UNKNOWN else "")
 
 
+def test_a_board_without_utilization_and_without_any_process_is_parked() -> None:
+    assert Watch(GpuModel(utilization=None, pids=())).run(1).state is State.PARKED
+
+
 def test_activity_of_a_mig_instance_is_work_of_the_board() -> None:
     watch = Watch(GpuModel(utilization=None, pids=(1,)))
     reading = watch.gpu.reading()
@@ -154,3 +158,78 @@ def test_maintenance_is_neither_work_nor_waste_but_work_in_it_is_work() -> None:
     watch = Watch(GpuModel(), maintenance="burn-in")
     assert watch.run(1) == Judgement(State.UNKNOWN, "maintenance: burn-in")
     assert watch.run(1, utilization=0.9).state is State.ACTIVE
+
+
+def test_the_dwell_counts_from_the_last_work_and_its_end_is_idle() -> None:
+    watch = Watch(GpuModel(pids=(1,), utilization=0.9))
+    watch.run(1)
+    watch.gpu.utilization = 0.0
+    watch.gpu.advance(4.999)
+    assert watch.see(watch.gpu.reading()).state is State.ACTIVE
+    watch.gpu.advance(0.001)
+    assert watch.see(watch.gpu.reading()).state is State.HELD
+
+
+def test_a_clock_that_fell_keeps_no_device_active() -> None:
+    watch = Watch(GpuModel(pids=(1,), utilization=0.9))
+    watch.run(1)
+    watch.gpu.mono_ns -= 30_000_000_000
+    assert watch.run(1, utilization=0.0).state is State.HELD
+
+
+def test_signals_that_disagree_in_between_begin_the_wait_anew() -> None:
+    watch = Watch(GpuModel(pids=(1,), utilization=1.0))
+    for ratio in (0.01, 0.5, 0.01):
+        watch.gpu.overrides[Quantity.ACTIVITY_SM_RATIO] = ratio
+        watch.run(14)
+    assert set(watch.history) == {State.ACTIVE}
+    watch.run(1)
+    assert watch.history[-1] is State.ACTIVE, "work was seen last fourteen seconds ago: the dwell"
+    assert watch.run(6).state is State.HELD
+
+
+def test_a_state_that_changes_begins_anew() -> None:
+    watch = Watch(GpuModel())
+    watch.run(3)
+    assert watch.judge.since is not None
+    begun = watch.judge.since
+    watch.run(3, utilization=None, pids=None)
+    assert watch.history[-1] is State.UNKNOWN
+    assert watch.judge.since > begun
+
+
+def test_maintenance_goes_before_missing_signals() -> None:
+    assert Watch(GpuModel(utilization=None, pids=None), maintenance="burn-in").run(1).detail == "maintenance: burn-in"
+
+
+def test_a_floor_of_zero_is_no_floor() -> None:
+    watch = Watch(GpuModel())
+    watch.gpu.overrides[Quantity.POWER_FLOOR_MW] = 0
+    assert watch.run(1).state is State.PARKED
+
+
+@pytest.mark.parametrize(("ratio", "state"), [(0.05, State.ACTIVE), (0.0499, State.HELD)])
+def test_five_percent_are_work(ratio: float, state: State) -> None:
+    assert Watch(GpuModel(pids=(1,), utilization=ratio)).run(1).state is state
+
+
+def test_fifteen_seconds_of_agreement_that_the_sms_rest_are_believed() -> None:
+    watch = Watch(GpuModel(pids=(1,), utilization=1.0))
+    watch.run(1)
+    watch.gpu.overrides[Quantity.ACTIVITY_SM_RATIO] = 0.01
+    watch.run(1)
+    watch.gpu.advance(14.998)
+    assert watch.see(watch.gpu.reading()).state is State.ACTIVE
+    watch.gpu.advance(0.002)
+    watch.see(watch.gpu.reading())
+    watch.gpu.advance(4.998)
+    assert watch.see(watch.gpu.reading()).state is State.HELD
+
+
+def test_the_state_before_the_first_reading_has_no_beginning() -> None:
+    watch = Watch(GpuModel(utilization=None, pids=None))
+    assert watch.judge.since is None
+    watch.run(1)
+    begun = watch.judge.since
+    watch.run(5)
+    assert watch.judge.since == begun

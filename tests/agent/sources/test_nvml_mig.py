@@ -32,7 +32,7 @@ def test_mig_instances_have_memory_and_activity_and_no_power(tmp_path: Path) -> 
         assert large.values[Q.MEMORY_USED_BYTES] == 8 << 30
         assert large.values[Q.ACTIVITY_SM_RATIO] == pytest.approx(0.61)
         assert large.values[Q.ACTIVITY_DRAM_RATIO] == pytest.approx(0.30)
-        assert small.values[Q.ACTIVITY_SM_RATIO] == 0.0
+        assert small.gaps[Q.ACTIVITY_SM_RATIO] is Gap.ASLEEP  # no process uses it
         assert reading.processes is not None
         (process,) = reading.processes
         assert (process.pid, process.gpu_instance) == (50, large.gpu_instance)
@@ -110,25 +110,17 @@ def test_gpm_is_asked_every_five_seconds_under_load_and_never_in_deep_idle(tmp_p
         m.tick(times=10)
         m.double.reset_calls()
         reading = m.tick(times=60)
-        assert reading.values[Q.ACTIVITY_SM_RATIO] == 0.0  # no kernel ran: zero by the meaning of utilisation
+        assert reading.gaps[Q.ACTIVITY_SM_RATIO] is Gap.ASLEEP  # not asked, so not told
         assert m.double.calls(0).get("nvmlGpmSampleGet", 0) == 0
         gpu.utilisation(gpu=50)
-        assert m.tick().gaps[Q.ACTIVITY_SM_RATIO] is Gap.TIMEOUT  # the zero of before holds no longer
+        assert m.tick().gaps[Q.ACTIVITY_SM_RATIO] is Gap.TIMEOUT  # one sample is no pair
         assert m.tick().values[Q.ACTIVITY_SM_RATIO] == pytest.approx(0.5)
         m.tick(times=10)
         m.double.reset_calls()
         m.tick(times=60)
         assert m.double.calls(0)["nvmlGpmSampleGet"] == 12
         gpu.utilisation(gpu=0)
-        assert m.tick(times=10).values[Q.ACTIVITY_SM_RATIO] == 0.0
-
-
-def test_memory_copies_without_kernels_do_not_count_as_idle_memory(tmp_path: Path) -> None:
-    with machine(tmp_path, "h100") as m:
-        m.double.gpu(0).utilisation(gpu=0, memory=30)
-        reading = m.tick(times=10)
-        assert Q.ACTIVITY_DRAM_RATIO not in reading.values
-        assert reading.values[Q.ACTIVITY_SM_RATIO] == 0.0
+        assert m.tick(times=10).gaps[Q.ACTIVITY_SM_RATIO] is Gap.ASLEEP
 
 
 def test_samples_closer_than_gpm_allows_are_never_paired(tmp_path: Path) -> None:

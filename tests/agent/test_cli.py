@@ -1,0 +1,138 @@
+"""The command line as a user types it: help, wrong usage, version, and output that nobody reads to its end."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wattledger.agent.cli import main, parser
+from wattledger.agent.version import __version__
+
+COMMANDS = ("run", "once", "check", "doctor", "capture")
+IMPORT_ROOT = Path(__file__).resolve().parents[2] / ".importroot"
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WATTLEDGER_")}
+    return kept | {"PYTHONPATH": str(IMPORT_ROOT)}
+
+
+def wattledger(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wattledger.agent", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def piped(arguments: str, reader: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with its output in a pipe to *reader*; the exit code is that of the command."""
+    script = f"set -o pipefail; {sys.executable} -m wattledger.agent {arguments} | {reader}"
+    return subprocess.run(
+        ["bash", "-c", script], env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_top_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"\n    {command} " in text for command in COMMANDS)
+    assert "WATTLEDGER_LISTEN" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_whose_options_are_all_explained(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: wattledger {command} ")
+    (commands,) = (action for action in parser()._actions if action.dest == "command")
+    assert commands.choices is not None
+    explained = commands.choices[command]._actions  # type: ignore[index]  # argparse types its choices as iterable
+    assert all(action.help or action.dest == "file" for action in explained)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["run", "--nonsense"],
+        ["check"],
+        ["capture"],
+        ["capture", "out", "--seconds", "soon"],
+        ["once", "--listen", "127.0.0.1:1"],
+        ["doctor", "--source", "sim"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_told_on_stderr(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: wattledger" in captured.err
+
+
+def test_no_command_is_wrong_usage_and_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert "COMMAND" in captured.out + captured.err
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    ran = wattledger("--version")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"wattledger {__version__}\n", "")
+
+
+def test_a_page_of_the_simulated_host_goes_to_stdout_and_the_warning_to_stderr() -> None:
+    ran = wattledger("once", "--source", "sim", "--interval", "200ms")
+    assert ran.returncode == 0, ran.stderr
+    assert "SIMULATED" in ran.stderr
+    assert ran.stdout.startswith("# HELP ")
+    assert 'wattledger_source_info{source="sim"} 1' in ran.stdout
+    assert "wattledger_gpu_energy_joules_total{" in ran.stdout
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_a_reader_that_goes_away_early_is_no_error(reader: str) -> None:
+    ran = piped("once --source sim --interval 200ms", reader)
+    assert "Traceback" not in ran.stderr
+    assert "BrokenPipe" not in ran.stderr
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["once", "--source", "gpu"], "gpu"),
+        (["once", "--source", "replay:/nowhere/capture.jsonl"], "/nowhere/capture.jsonl"),
+        (["once", "--interval", "1ms"], "1ms"),
+        (["once", "--config", "/nowhere/wattledger.yaml"], "/nowhere/wattledger.yaml"),
+        (["run", "--listen", "nonsense"], "nonsense"),
+        (["check", "/nowhere/wattledger.yaml"], "/nowhere/wattledger.yaml"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_its_value(arguments: list[str], said: str) -> None:
+    ran = wattledger(*arguments)
+    assert ran.returncode == 1, ran.stderr
+    assert said in ran.stderr + ran.stdout
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_capture_of_no_time_is_wrong_usage(tmp_path: Path) -> None:
+    ran = wattledger("capture", str(tmp_path / "out"), "--source", "sim", "--seconds", "0")
+    assert ran.returncode == 2
+    assert "--seconds 0" in ran.stderr
+    assert not (tmp_path / "out").exists()
