@@ -5,8 +5,16 @@ from dataclasses import dataclass, replace
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, Snapshot, SourceHealth
 from wattledger.rules.host_book import HostBook, HostPolicy
 from wattledger.rules.instant import NS_PER_SECOND, Instant
-from wattledger.rules.quantity import Gap, Quantity
-from wattledger.rules.reading import DeviceIdentity, HostFacts, Reading, Sample, SourceFailure, SourceKind
+from wattledger.rules.quantity import Gap
+from wattledger.rules.reading import (
+    DeviceIdentity,
+    HostFacts,
+    Reading,
+    Sample,
+    SourceFailure,
+    SourceKind,
+    without_values,
+)
 
 from .clock import Clock
 from .ledger import Ledger
@@ -139,12 +147,6 @@ class Pipeline:
 
     def _owner(self, identity: DeviceIdentity, now: Instant) -> str:
         return self._owners(identity, now.wall_ns).owner
-
-
-def without_values(reading: Reading, reason: Gap) -> Reading:
-    """Give the reading of a device that no longer answers: nothing but reasons."""
-    gaps = dict.fromkeys((*reading.values, Quantity.PROCESSES), reason)
-    return replace(reading, up=False, values={}, gaps=reading.gaps | gaps, processes=None, instances=())
 
 
 def fresh_limit_ns(interval_ns: int) -> int:

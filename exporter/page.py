@@ -33,6 +33,7 @@ class PageCache:
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
         self._lock = threading.Lock()  # over the renderer, which keeps label texts
+        self._swap = threading.Lock()  # held for an assignment only
         self._pages: _Pages | None = None
 
     @property
@@ -43,7 +44,14 @@ class PageCache:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show *snapshot* from now on."""
-        self._pages = _Pages(snapshot)
+        with self._swap:
+            self._pages = _Pages(snapshot)
+
+    def replace(self, old: Snapshot, new: Snapshot) -> None:
+        """Show *new*, unless *old* is no longer what is shown."""
+        with self._swap:
+            if self._pages is not None and self._pages.snapshot is old:
+                self._pages = _Pages(new)
 
     def get(self, page_format: Format, *, gzip: bool = False) -> bytes:
         """Give the page of the current snapshot, compressed on demand.

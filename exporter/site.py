@@ -41,6 +41,7 @@ class Site:
         return route(request)
 
     def _metrics(self, request: Request) -> Response:
+        self._withdraw_expired()
         chosen = page_format(request.headers.get("accept"))
         gzip = accepts_gzip(request.headers.get("accept-encoding"))
         try:
@@ -52,6 +53,13 @@ class Site:
             headers.append(("Content-Encoding", "gzip"))
         return Response(200, chosen.value, body, tuple(headers))
 
+    def _withdraw_expired(self) -> None:
+        """Take values off the page that the tick thread, were it alive, would have replaced or withdrawn."""
+        snapshot = self._pages.snapshot
+        now = self._now()
+        if snapshot is not None and snapshot.is_expired(now):
+            self._pages.replace(snapshot, snapshot.expired(now))
+
     def _healthy(self, _request: Request) -> Response:
         return Response(200, TEXT, b"ok\n")
 
@@ -61,6 +69,7 @@ class Site:
         return brief(503, storable(reason)) if reason else Response(200, TEXT, b"ready\n")
 
     def _landing(self, request: Request) -> Response:
+        self._withdraw_expired()
         from .landing import CONTENT_TYPE, HEADERS, landing_page  # noqa: PLC0415 - scrapers never load it
 
         page = landing_page(

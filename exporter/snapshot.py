@@ -1,11 +1,11 @@
 """The immutable state of the host that pages are made from; swapped whole, never changed by a scrape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattledger.rules.account import Baseline, DeviceAccount
 from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import Gap
-from wattledger.rules.reading import HostFacts, Reading, SourceKind
+from wattledger.rules.reading import HostFacts, Reading, SourceKind, without_values
 from wattledger.rules.state import Method, State
 
 
@@ -110,3 +110,18 @@ class Snapshot:
         if age_ns > self.fresh_ns:
             return f"{self.source.kind}: last sample is {age_ns / 1e9:.1f} s old, limit {self.fresh_ns / 1e9:.1f} s"
         return ""
+
+    def is_expired(self, now: Instant) -> bool:
+        """Tell whether the values are too old to be shown, though nobody has withdrawn them."""
+        return self.source.success and bool(self.stale_reason(now))
+
+    def expired(self, now: Instant) -> "Snapshot":
+        """Give the snapshot without device values, as it must be shown when the tick thread itself has stalled."""
+        detail = self.stale_reason(now).removeprefix(f"{self.source.kind}: ")
+        return replace(
+            self,
+            devices=tuple(
+                replace(view, reading=without_values(view.reading, Gap.TIMEOUT), state=None) for view in self.devices
+            ),
+            source=replace(self.source, success=False, reason=Gap.TIMEOUT, detail=detail),
+        )

@@ -1,6 +1,6 @@
 """What a source gives on one tick; plain data that crosses the sampler's pipe, captures and tests alike."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .instant import Instant
@@ -98,6 +98,12 @@ class Reading:
         """Give a whole-numbered value, or None when it is absent."""
         value = self.values.get(quantity)
         return None if value is None else int(value)
+
+
+def without_values(reading: Reading, reason: Gap) -> Reading:
+    """Give the reading of a device that no longer answers: nothing but reasons."""
+    gaps = dict.fromkeys((*reading.values, Quantity.PROCESSES), reason)
+    return replace(reading, up=False, values={}, gaps=reading.gaps | gaps, processes=None, instances=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Source(Protocol):
         ...
 
     def read(self, at: Instant) -> Sample:
-        """Give the sample of this tick. Raises SourceError when nothing at all can be read, EndOfSource at the end."""
+        """Give the sample of this tick. Raises SourceError when nothing can be read, EndOfSource at the end."""
         ...
 
     def close(self) -> None:

@@ -14,13 +14,13 @@ from wattledger.agent.config import Config
 from wattledger.agent.config.schema import Correction, Gpus, Ownership
 from wattledger.agent.config.values import GpuReference
 from wattledger.agent.ledger import HistoryRow, Ledger, MemoryLedger
-from wattledger.agent.pipeline import Pipeline, SamplerHealth, Toll, fresh_limit_ns, without_values
+from wattledger.agent.pipeline import Pipeline, SamplerHealth, Toll, fresh_limit_ns
 from wattledger.agent.policy import host_policy
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import Gap, Quantity
-from wattledger.rules.reading import Sample, SourceFailure, SourceKind, XidEvent
+from wattledger.rules.reading import Sample, SourceFailure, SourceKind, XidEvent, without_values
 from wattledger.rules.state import State
 
 FRESH_NS = 5 * NS_PER_SECOND
@@ -321,6 +321,14 @@ def test_monotony_the_toll_adds_up_over_samplers_and_never_falls(samplers: list[
     for before, after in pairwise(shown):
         assert all(later >= earlier for earlier, later in zip(before, after, strict=True))
     assert all(total <= most for total, most in zip(shown[-1], truth, strict=True))
+
+
+def test_what_the_source_costs_is_shown() -> None:
+    host = Host()
+    for calls in (200, 210):
+        host.pipeline.take(replace(host.sample(), driver_calls=calls, driver_busy_ns=2 * calls, ticks_missed=3))
+    source = host.snapshot().source
+    assert (source.driver_calls, source.driver_busy_ns, source.ticks_missed) == (210, 420, 3)
 
 
 def test_a_sampler_that_is_replaced_counts_whole() -> None:

@@ -141,6 +141,28 @@ def test_not_ready_while_the_source_fails_and_the_reason_is_sent_even_when_it_is
     assert "lib\ufffd missing" in site_of(replace(snapshot(), source=failed))(get("/")).body.decode()
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/"])
+def test_values_past_their_time_are_withdrawn_though_nobody_published_anew(path: str) -> None:
+    fresh = site_of(snapshot(view()), age_ns=0)
+    stale = site_of(snapshot(view()), age_ns=snapshot(view()).fresh_ns + 60 * NS_PER_SECOND)
+    assert stale(get(path)).status == 200
+    shown, gone = fresh(get("/metrics")).body.decode(), stale(get("/metrics")).body.decode()
+    assert "wattledger_gpu_power_watts{" in shown
+    assert "wattledger_gpu_power_watts{" not in gone
+    assert 'reason="timeout"' in gone
+    assert "wattledger_gpu_energy_joules_total{" in gone
+    assert 'wattledger_source_success{source="nvml"} 0' in gone
+    assert stale(get("/-/ready")).status == 503
+
+
+def test_a_page_published_meanwhile_is_not_withdrawn() -> None:
+    pages = PageCache(Renderer())
+    old, new = snapshot(view()), snapshot(view())
+    pages.publish(new)
+    pages.replace(old, old.expired(Instant(NOW.mono_ns + 60 * NS_PER_SECOND, NOW.wall_ns)))
+    assert pages.snapshot is new
+
+
 @pytest.mark.parametrize(
     "path", ["/anything", "/metrics/", "/Metrics", "/-/", "", "//", "/favicon.ico", "/debug/pprof/"]
 )

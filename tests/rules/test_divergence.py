@@ -25,6 +25,7 @@ def test_three_minutes_apart_are_needed_for_a_verdict_and_three_for_the_other() 
     watch = DivergenceWatch()
     assert minutes(watch, 0.9, 0.9, 0.9, 0.9) == [False, False, True, True]
     assert minutes(watch, 1, 1, 1, 1) == [True, True, False, False]
+    assert minutes(DivergenceWatch(), 0.9, 0.9, 0.9, 1, 1, 1) == [False, False, True, True, True, False]
 
 
 def test_a_minute_of_agreement_begins_the_count_anew() -> None:

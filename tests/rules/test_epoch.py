@@ -337,6 +337,7 @@ def test_over_a_day_the_clocks_may_drift_by_seconds() -> None:
 def test_a_restart_is_dated_by_uptime_else_by_the_boot_and_never_before_the_anchor() -> None:
     assert since_restart_ns(anchor(), anchor(90, uptime=40)) == 40 * NS_PER_SECOND
     assert since_restart_ns(anchor(), anchor(90, uptime=92)) == 90 * NS_PER_SECOND
+    assert since_restart_ns(anchor(), anchor(90, uptime=93)) == 90 * NS_PER_SECOND
     assert since_restart_ns(anchor(), anchor(90, uptime=94)) is None
     assert since_restart_ns(anchor(), anchor(90)) is None
     assert since_restart_ns(anchor(wall=0), anchor(90, wall=500, boot="c")) == 90 * NS_PER_SECOND
