@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wattledger.exporter.http import PageServer
@@ -151,6 +151,7 @@ class Reloader:
         self._supervisor = supervisor
         self._clock = clock
         self._kind = kind
+        self._settings = sampler_settings(loaded.config, kind)
 
     def __call__(self) -> Reloaded:
         """Give the new policy, or why there is none."""
@@ -165,14 +166,19 @@ class Reloader:
             logger.warning("%s", problem)
         for key in changed_needing_restart(self._loaded.config, fresh.config):
             logger.warning("configuration key %s takes effect at the next start", key)
-        settings = sampler_settings(fresh.config, self._kind)
-        if settings != sampler_settings(self._loaded.config, self._kind):
+        settings = replace(
+            sampler_settings(fresh.config, self._kind),
+            interval_ns=self._settings.interval_ns,
+            log_format=self._settings.log_format,
+        )
+        if settings != self._settings:
             self._supervisor.reconfigure(settings)
+        self._settings = settings
         logging.getLogger().setLevel(fresh.config.log.level.value.upper())
         self._loaded = fresh
         self._health = ConfigHealth(loaded_wall_ns=self._clock.now().wall_ns)
         logger.info("configuration read again: file=%s", fresh.path)
-        return Reloaded(self._health, host_policy(fresh.config), fresh_limit_ns(fresh.config.interval_ns))
+        return Reloaded(self._health, host_policy(fresh.config), fresh_limit_ns(settings.interval_ns))
 
 
 class DriverWatch:

@@ -21,6 +21,7 @@ from .settings import load_or_explain
 # Two samples make an interval: energy, activity and rates need one.
 SAMPLES = 2
 PATIENCE_NS = 40 * NS_PER_SECOND
+LOOK_NS = NS_PER_SECOND // 20
 
 
 def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -57,10 +58,11 @@ def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *,
     """Take frames until there are *wanted* samples (None: until the source ends), a failure, or patience ends."""
     deadline_ns = clock.now().mono_ns + PATIENCE_NS
     samples = 0
-    while samples != wanted and not supervisor.state.ended:
-        frame = supervisor.poll(deadline_ns)
+    while samples != wanted and not supervisor.state.ended and (now_ns := clock.now().mono_ns) < deadline_ns:
+        # In short looks: the end of a source is no frame, and shows in the state.
+        frame = supervisor.poll(min(deadline_ns, now_ns + LOOK_NS))
         if frame is None:
-            return
+            continue
         pipeline.take(frame)
         if not isinstance(frame, Sample):
             return

@@ -102,7 +102,7 @@ def _energy(reading: Reading, subject: str) -> Finding:
 
 def _activity(reading: Reading, subject: str) -> Finding:
     gap = reading.gaps.get(Quantity.ACTIVITY_SM_RATIO)
-    if gap in (None, Gap.TIMEOUT):
+    if gap in (None, Gap.TIMEOUT, Gap.ASLEEP):  # not asked yet, or not in deep idle
         return present("activity (GPM)", "SM, tensor and memory activity", subject=subject)
     if gap is Gap.UNSUPPORTED:
         return missing(

@@ -9,7 +9,7 @@ from pathlib import Path
 from wattledger.agent.clock import Clock
 from wattledger.exporter.snapshot import LedgerHealth
 from wattledger.rules.account import DeviceAccount, Entry
-from wattledger.rules.instant import Instant
+from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import damage
 from .backlog import Backlog, rows_within
@@ -21,6 +21,8 @@ from .store import cells_within, size_bytes
 from .trouble import describe, is_busy, is_full
 
 log = logging.getLogger(__name__)
+
+_LOOK_EVERY_NS = 600 * NS_PER_SECOND  # for damage done to the file while it is in use
 
 
 class SqliteLedger:
@@ -38,7 +40,8 @@ class SqliteLedger:
         self._accounts: dict[str, DeviceAccount] = {}  # of every device ever seen, as last committed
         self._backlog = Backlog()
         self._restarted: set[str] = set()  # devices whose counters restarted since they were last written
-        self._suspicion = ""  # damage seen by a reader
+        self._suspicion = ""  # why the file is to be looked over before the next write
+        self._look_due_ns = clock.now().mono_ns + _LOOK_EVERY_NS
         self._detail = ""  # why the books do not reach the disk
         self._failures = 0
         self._committed_at: Instant | None = None
@@ -74,6 +77,9 @@ class SqliteLedger:
             self._accounts.update(accounts)
             self._backlog.add(entries, first_hour=self._pruning.first_hour(at))
             self._committed_at = at
+            if at.mono_ns >= self._look_due_ns:
+                self._look_due_ns = at.mono_ns + _LOOK_EVERY_NS
+                self._suspicion = self._suspicion or "the regular look"
             try:
                 self._write(at, counters_now=frozenset(self._restarted))
             except sqlite3.ProgrammingError:
@@ -120,6 +126,7 @@ class SqliteLedger:
             at, self._committed_at = self._committed_at, None
             try:
                 if at is not None:
+                    self._suspicion = self._suspicion or "the last look"
                     self._write(at, counters_now=None)
             except (sqlite3.Error, OSError, LedgerError) as error:
                 log.error(  # noqa: TRY400  (a line for the operator, not a trace)

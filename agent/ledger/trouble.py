@@ -40,18 +40,21 @@ def describe(error: Exception, state_dir: Path) -> str:
         cure = _BY_ERRNO.get(error.errno or 0, "check the directory, or give another --state-dir")
         return f"{place}: {error.strerror or error}: {cure}"
     code = primary_code(error)
-    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _has_no_room(state_dir):
-        code = sqlite3.SQLITE_FULL  # SQLite hides why it could not make a file
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        code = _hidden(state_dir) or code  # SQLite hides why it could not make a file
     cure = _BY_CODE.get(code, "check the directory and its disk")
     return f"{state_dir}: {error}: {cure}"
 
 
-def _has_no_room(state_dir: Path) -> bool:
+def _hidden(state_dir: Path) -> int:
+    """Give what the file system itself says is wrong with it, as SQLite's code; 0 for nothing."""
     try:
-        room = os.statvfs(state_dir)
+        disk = os.statvfs(state_dir)
     except OSError:
-        return False
-    return room.f_bavail * room.f_frsize < _LEAST_ROOM
+        return 0
+    if disk.f_flag & os.ST_RDONLY:
+        return sqlite3.SQLITE_READONLY
+    return sqlite3.SQLITE_FULL if disk.f_bavail * disk.f_frsize < _LEAST_ROOM else 0
 
 
 def is_busy(error: Exception) -> bool:

@@ -114,7 +114,7 @@ class FieldBatch:
                 continue
             if slot.wraps:
                 number = self._carry(output.key, kind, int(number))
-            number *= output.factor
+            number = output.of(number)
             if self._summed and output.key in values:
                 number += values[output.key]
             values[output.key] = number

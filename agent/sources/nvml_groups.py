@@ -77,6 +77,6 @@ class Group:
 
     def _take(self, number: int, output: Output) -> None:
         if output.low <= number <= output.high:
-            self.values[output.key] = number * output.factor
+            self.values[output.key] = output.of(number)
         else:
             self.gaps[output.key] = Gap.FAILED

@@ -54,7 +54,7 @@ Key = Quantity | Aux
 
 KIB: Final = 1024
 MEGAHERTZ: Final = 1_000_000
-PERCENT: Final = 0.01
+PERCENT: Final = 100
 WATT_IN_MW: Final = 1000
 UINT_MAX: Final = 0xFFFFFFFF
 ULLONG_MAX: Final = 0xFFFFFFFFFFFFFFFF
@@ -67,12 +67,18 @@ POWER_CEILING_OF_LIMIT: Final = 1.5  # times the highest limit that can be set
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where a raw number goes: raw in [low, high] gives raw * factor, else the answer cannot be true."""
+    """Where a raw number goes: raw in [low, high] gives raw * factor / divisor, else the answer cannot be true."""
 
     key: Key
-    factor: int | float = 1
+    factor: int = 1
     low: int | float = 0
     high: int | float = ULLONG_MAX - 1  # the largest is NVML_VALUE_NOT_AVAILABLE
+    divisor: int = 1
+
+    def of(self, raw: float) -> int | float:
+        """Give the value of *raw*. Percent are divided, not multiplied: 70 % is 0.7 and not 0.7000000000000001."""
+        scaled = raw * self.factor
+        return scaled if self.divisor == 1 else scaled / self.divisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def _limit(key: Key) -> Output:
 
 
 def _ratio(key: Key) -> Output:
-    return Output(key, PERCENT, 0, 100)
+    return Output(key, 1, 0, 100, PERCENT)
 
 
 def _hertz(key: Key) -> Output:
@@ -247,7 +253,7 @@ CALLS: Final = (
     _one("nvmlDeviceGetMaxClockInfo", _hertz(_Q.CLOCK_MAX_MEMORY_HZ), _FACTS, _MEMORY),
     _one("nvmlDeviceGetMaxClockInfo", _hertz(_Q.CLOCK_MAX_VIDEO_HZ), _FACTS, _VIDEO),
     # Intended speed; above 100 % of the nominal maximum on some boards (nvml.h, nvmlDeviceGetFanSpeed).
-    _one("nvmlDeviceGetFanSpeed", Output(_Q.FAN_SPEED_RATIO, PERCENT, 0, 250), _SLOW),
+    _one("nvmlDeviceGetFanSpeed", Output(_Q.FAN_SPEED_RATIO, 1, 0, 250, PERCENT), _SLOW),
     _one("nvmlDeviceGetCurrPcieLinkGeneration", Output(_Q.PCIE_LINK_GENERATION, 1, 1, 16), _SLOW),
     _one("nvmlDeviceGetCurrPcieLinkWidth", Output(_Q.PCIE_LINK_WIDTH, 1, 1, 32), _SLOW),
     _one("nvmlDeviceGetGpuUptime_v1", Output(_Q.UPTIME_SECONDS, 1, 0, UINT_MAX - 1), _LISTING),

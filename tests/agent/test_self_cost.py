@@ -46,6 +46,9 @@ def test_the_time_of_samplers_that_were_replaced_stays_in_the_sum(tmp_path: Path
     assert cost.measure(79).cpu_ns == 26 * TICK_NS
     process(tmp_path, 79, user=4, system=0, pages=50)
     assert cost.measure(79).cpu_ns == 28 * TICK_NS
+    assert cost.measure(79).cpu_ns == 28 * TICK_NS, "idle in between"
+    process(tmp_path, 80, user=50, system=0, pages=50)
+    assert cost.measure(80).cpu_ns == 78 * TICK_NS
 
 
 def test_a_number_that_is_given_anew_is_another_sampler(tmp_path: Path) -> None:

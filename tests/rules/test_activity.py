@@ -168,3 +168,8 @@ def test_without_a_list_and_without_clocks_nobody_knows(missing: Quantity) -> No
 def test_a_reading_of_the_same_moment_has_no_rate() -> None:
     gpu = GpuModel(mono_ns=5 * NS_PER_SECOND)
     assert seen(gpu, gpu.reading(), told={PCIE[0]: 9 * GIGABYTE, PCIE[1]: 0}).works is False
+
+
+def test_one_engine_or_one_link_at_work_is_enough() -> None:
+    assert seen(told={Quantity.UTILIZATION_ENCODER_RATIO: 0.9, Quantity.UTILIZATION_DECODER_RATIO: 0.0}).works is True
+    assert traffic(1, {PCIE[0]: 9 * GIGABYTE, PCIE[1]: 0, NVLINK[0]: 0, NVLINK[1]: 0}).works is True

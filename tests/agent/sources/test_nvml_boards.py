@@ -17,8 +17,11 @@ Q = Quantity
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_quantity_of_every_board_is_a_value_or_a_gap(tmp_path: Path, profile: str) -> None:
     with machine(tmp_path, profile) as m:
+        m.double.gpu(0).process(7)
+        m.double.gpu(0).utilisation(gpu=50)  # GPM is left alone in deep idle
         m.child.tick(times=3)
         reading = m.tick(62)
+        reading = m.tick(times=6)
         has = m.double.gpu(0).profile.has
         for flag, quantity in (
             (Has.ENERGY, Q.ENERGY_MJ),
