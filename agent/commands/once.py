@@ -18,8 +18,8 @@ from wattledger.rules.reading import Sample, SourceKind
 
 from .settings import load_or_explain
 
-# Two samples make an interval: energy, activity and rates need one.
-SAMPLES = 2
+# Energy, activity and rates need an interval, and the hardware counter steps only every 100 ms.
+SPAN_NS = NS_PER_SECOND
 PATIENCE_NS = 40 * NS_PER_SECOND
 LOOK_NS = NS_PER_SECOND // 20
 
@@ -40,9 +40,9 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     pipeline = Pipeline(
         kind=source.kind, ledger=MemoryLedger(), clock=clock, policy=host_policy(config), fresh_ns=fresh_ns
     )
-    wanted = None if source.kind is SourceKind.REPLAY else SAMPLES
+    span_ns = None if source.kind is SourceKind.REPLAY else SPAN_NS
     try:
-        _collect(supervisor, pipeline, clock, wanted=wanted)
+        _collect(supervisor, pipeline, clock, span_ns=span_ns)
     finally:
         supervisor.stop()
     snapshot = _snapshot(pipeline, clock)
@@ -54,11 +54,11 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *, wanted: int | None) -> None:
-    """Take frames until there are *wanted* samples (None: until the source ends), a failure, or patience ends."""
+def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *, span_ns: int | None) -> None:
+    """Take samples over *span_ns* (None: until the source ends), or until a failure or the end of patience."""
     deadline_ns = clock.now().mono_ns + PATIENCE_NS
-    samples = 0
-    while samples != wanted and not supervisor.state.ended and (now_ns := clock.now().mono_ns) < deadline_ns:
+    first_ns: int | None = None
+    while not supervisor.state.ended and (now_ns := clock.now().mono_ns) < deadline_ns:
         # In short looks: the end of a source is no frame, and shows in the state.
         frame = supervisor.poll(min(deadline_ns, now_ns + LOOK_NS))
         if frame is None:
@@ -66,7 +66,9 @@ def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *,
         pipeline.take(frame)
         if not isinstance(frame, Sample):
             return
-        samples += 1
+        first_ns = frame.at.mono_ns if first_ns is None else first_ns
+        if span_ns is not None and frame.at.mono_ns - first_ns >= span_ns:
+            return
 
 
 def _snapshot(pipeline: Pipeline, clock: Clock) -> Snapshot:
