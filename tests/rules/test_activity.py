@@ -173,3 +173,15 @@ def test_a_reading_of_the_same_moment_has_no_rate() -> None:
 def test_one_engine_or_one_link_at_work_is_enough() -> None:
     assert seen(told={Quantity.UTILIZATION_ENCODER_RATIO: 0.9, Quantity.UTILIZATION_DECODER_RATIO: 0.0}).works is True
     assert traffic(1, {PCIE[0]: 9 * GIGABYTE, PCIE[1]: 0, NVLINK[0]: 0, NVLINK[1]: 0}).works is True
+
+
+@pytest.mark.parametrize("direction", PCIE)
+def test_a_direction_that_was_not_read_before_has_no_rate_yet(direction: Quantity) -> None:
+    gpu = GpuModel(overrides={direction: 0})
+    before = gpu.reading()
+    gpu.advance(1)
+    assert seen(gpu, before, told={PCIE[0]: 9 * GIGABYTE, PCIE[1]: 9 * GIGABYTE}).works is False
+    after = gpu.reading()
+    gpu.advance(1)
+    gpu.overrides = {direction: 99 * GIGABYTE}
+    assert seen(gpu, after).works is False

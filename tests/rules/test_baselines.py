@@ -6,9 +6,11 @@ import pytest
 
 from tests.rules.gpu_model import GpuModel
 from wattledger.rules.account import Baseline, DeviceAccount
+from wattledger.rules.baselines import BaselineLearner, BaselinePolicy, still_valid
 from wattledger.rules.book import BookPolicy, DeviceBook
 from wattledger.rules.correction import Correction
 from wattledger.rules.priors import prior_baselines
+from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.state import BaselineKind, BaselineOrigin, State
 from wattledger.rules.states import Circumstances
 
@@ -140,3 +142,88 @@ def test_published_draws_match_whole_words_of_the_board_name() -> None:
     assert prior_baselines("NVIDIA L4")[BaselineKind.BARE].power_mw == 17_000
     assert prior_baselines("NVIDIA A100-SXM4-80GB")[BaselineKind.BARE].power_mw == 50_000
     assert prior_baselines("Tesla P40") == {}
+
+
+def learn(gpu: GpuModel, seconds: float, *, every: float = 1, swing_mw: int = 0, heat: float = 0) -> Baseline | None:
+    """Let a learner watch the board at rest; give the first baseline it finds."""
+    learner = BaselineLearner(BaselinePolicy())
+    middle_mw, passed, high = gpu.power_mw, 0.0, False
+    while passed < seconds:
+        gpu.advance(every)
+        passed += every
+        gpu.temperature += heat * every / 60
+        high = not high
+        gpu.power_mw = middle_mw + (swing_mw if high else -swing_mw)
+        found = learner.learn(gpu.reading(), State.PARKED, {}, gpu.host)
+        if found is not None:
+            return found
+    return None
+
+
+@pytest.mark.parametrize(("power_mw", "limit_mw"), [(50_000, 500), (100_000, 500), (300_000, 1500)])
+def test_half_a_watt_or_half_a_percent_of_noise_is_calm(power_mw: int, limit_mw: int) -> None:
+    calm = learn(GpuModel(power_mw=power_mw), 200, swing_mw=limit_mw - 10)
+    assert calm is not None
+    assert abs(calm.power_mw - power_mw) < limit_mw
+    assert learn(GpuModel(power_mw=power_mw), 200, swing_mw=limit_mw + 10) is None
+
+
+def test_less_than_half_a_degree_a_minute_is_settled() -> None:
+    assert learn(GpuModel(), 200, heat=0.49) is not None
+    assert learn(GpuModel(), 200, heat=0.51) is None
+    assert learn(GpuModel(), 200, heat=-0.51) is None
+
+
+@pytest.mark.parametrize(("every", "after"), [(0.2, 90.2), (1, 91), (2, 150)])
+def test_a_window_has_a_minute_and_sixty_samples(every: float, after: float) -> None:
+    assert learn(GpuModel(), after - every, every=every) is None
+    found = learn(GpuModel(), after, every=every)
+    assert found is not None
+    assert found.samples >= 60
+
+
+def test_a_silence_begins_the_wait_anew() -> None:
+    learner, gpu = BaselineLearner(BaselinePolicy()), GpuModel()
+    for second in range(200):
+        gpu.advance(31 if second % 50 == 49 else 1)
+        assert learner.learn(gpu.reading(), State.PARKED, {}, gpu.host) is None
+
+
+def test_a_new_window_moves_a_known_baseline_by_a_tenth() -> None:
+    desk = Desk(GpuModel(power_mw=80_000))
+    desk.run(91)
+    desk.gpu.power_mw = 84_000
+    desk.run(61)
+    moved = desk.learnt(BaselineKind.BARE)
+    assert moved is not None
+    assert moved.power_mw == 80_400
+    desk.gpu.power_mw = 75_600
+    desk.run(61)
+    lowered = desk.learnt(BaselineKind.BARE)
+    assert lowered is not None
+    assert lowered.power_mw == 79_920, "not clearly lower: 5 W are the margin"
+
+
+@pytest.mark.parametrize("origin", [BaselineOrigin.PRIOR, BaselineOrigin.CONFIGURED])
+def test_only_what_was_learnt_dies_with_the_driver(origin: BaselineOrigin) -> None:
+    known = Baseline(kind=BaselineKind.BARE, origin=origin, power_mw=1, driver_version="1", vbios_version="1")
+    gpu = GpuModel()
+    assert still_valid(known, gpu.reading(), gpu.host)
+    assert not still_valid(replace(known, origin=BaselineOrigin.LEARNT), gpu.reading(), gpu.host)
+
+
+def test_a_little_work_and_a_floor_spoil_the_rest_and_instant_power_will_do() -> None:
+    assert learn(GpuModel(has_average=False), 100) is not None
+    assert learn(GpuModel(utilization=None), 100) is not None
+    assert learn(GpuModel(utilization=0.01), 300) is None
+    assert learn(GpuModel(overrides={Quantity.POWER_FLOOR_MW: 1}), 300) is None
+    nothing = dict.fromkeys((Quantity.POWER_AVERAGE_MW, Quantity.POWER_INSTANT_MW), Gap.FAILED)
+    assert learn(GpuModel(gaps=nothing), 300) is None
+
+
+@pytest.mark.parametrize("state", [State.ACTIVE, State.UNKNOWN, State.UNOBSERVED])
+def test_only_idle_states_teach(state: State) -> None:
+    learner, gpu = BaselineLearner(BaselinePolicy()), GpuModel()
+    for _ in range(200):
+        gpu.advance(1)
+        assert learner.learn(gpu.reading(), state, {}, gpu.host) is None
