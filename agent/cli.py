@@ -63,10 +63,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
     options = parser().parse_args(arguments)
-    if options.version:
-        print(f"wattledger {__version__}")
-        return 0
     try:
+        if options.version:
+            print(f"wattledger {__version__}", flush=True)
+            return 0
         return _dispatch(options)
     except BrokenPipeError:
         # The reader of our output has gone, as `wattledger once | head` does.
@@ -97,7 +97,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
             return capture(options, os.environ)
         case _:
-            parser().print_help()
+            parser().print_help(sys.stderr)
             return 2
 
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from wattledger.rules.instant import NS_PER_SECOND, Instant
@@ -33,4 +32,6 @@ class SystemClock:
         return stop.wait(left_ns / NS_PER_SECOND) if left_ns > 0 else stop.is_set()
 
 
-NowFunction = Callable[[], Instant]
+def monotonic_us() -> int:
+    """Give CLOCK_MONOTONIC in microseconds, which is the clock that service managers compare."""
+    return time.monotonic_ns() // 1000

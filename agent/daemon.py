@@ -11,7 +11,7 @@ from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
 from wattledger.rules.host_book import HostPolicy
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
-from .clock import Clock
+from .clock import Clock, monotonic_us
 from .notify import Notifier
 from .pipeline import Pipeline, SamplerHealth
 from .sampler.supervisor import SamplerSupervisor
@@ -146,7 +146,7 @@ class Daemon:
         self._notifier.status(_status(snapshot, now))
 
     def _reload(self) -> None:
-        self._notifier.reloading(self._clock.now().mono_ns // 1000)
+        self._notifier.reloading(monotonic_us())
         reloaded = self._around.reload()
         self._config = reloaded.health
         if reloaded.policy is not None:

@@ -1,6 +1,7 @@
 """`wattledger capture`: record what the driver answers, for replay, for tests and for bug reports."""
 
 import argparse
+import math
 import signal
 import sys
 import threading
@@ -24,8 +25,8 @@ def capture(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     loaded = load_or_explain(options, environment)
     if loaded is None:
         return 1
-    if options.seconds <= 0:
-        print(f"--seconds {options.seconds:g}: must be above 0", file=sys.stderr)
+    if not 0 < options.seconds < math.inf:
+        print(f"--seconds {options.seconds:g}: must be a number above 0", file=sys.stderr)
         return 2
     stop = _stop_on_signal()
     clock = SystemClock()

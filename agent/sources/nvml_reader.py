@@ -55,8 +55,10 @@ class DeviceReader:
         }
         self.stale = False
         self._tick = groups.pop(Cadence.TICK)
-        self._mig_group = groups[Cadence.LISTING]
+        self._listing = groups[Cadence.LISTING]
         self._slower = tuple(groups.values())
+        self._uptime_read_at: Instant | None = None
+        self._energy_mj = 0
         self._slow_values: RawValues = {}
         self._slow_gaps: RawGaps = {}
         self._limits: RawValues = {}
@@ -89,6 +91,7 @@ class DeviceReader:
         # nvml_derived took out what is no quantity.
         values = cast("Values", self._slow_values | tick.values)
         gaps = cast("Gaps", self._slow_gaps | tick.gaps)
+        self._carry_uptime_on(values, at)
         if self._window is not None:
             values |= self._window.values
             gaps |= self._window.gaps
@@ -117,9 +120,14 @@ class DeviceReader:
             self._mig = None
 
     def _read_slower(self, at: Instant) -> None:
-        due = [group for group in self._slower if group.due.now(at)]
+        energy_mj = int(self._tick.values.get(Quantity.ENERGY_MJ, self._energy_mj))
+        # A counter that fell may have restarted: only an uptime read now can tell.
+        fell, self._energy_mj = energy_mj < self._energy_mj, energy_mj
+        due = [group for group in self._slower if group.due.now(at) or (fell and group is self._listing)]
         if not due:
             return
+        if self._listing in due:
+            self._uptime_read_at = at
         for group in due:
             group.read_batch()
             group.read_calls()
@@ -133,13 +141,19 @@ class DeviceReader:
         put_temperature_limits(values, gaps, known=self._limits, temperature=temperature)
         self._slow_values, self._slow_gaps = values, gaps
 
+    def _carry_uptime_on(self, values: Values, at: Instant) -> None:
+        """Bring the uptime, which is read seldom, up to *at*: what stands still would look like a restart."""
+        uptime = values.get(Quantity.UPTIME_SECONDS)
+        if uptime is not None and self._uptime_read_at is not None:
+            values[Quantity.UPTIME_SECONDS] = uptime + at.ns_since(self._uptime_read_at) // NS_PER_SECOND
+
     def _read_mig(self, at: Instant) -> None:
-        enabled = bool(self._mig_group.values.get(Quantity.MIG_MODE))
+        enabled = bool(self._listing.values.get(Quantity.MIG_MODE))
         if self._mig_planned is None:
             self._mig_planned = enabled
             if enabled:
                 self._mig = MigInstances(self._nvml, self._handle, self._gpm, self._no_gpm)
-        elif enabled != self._mig_planned and Quantity.MIG_MODE in self._mig_group.values:
+        elif enabled != self._mig_planned and Quantity.MIG_MODE in self._listing.values:
             self.stale = True
         if self._mig is not None and self._mig_due.now(at):
             self._mig.list_again()

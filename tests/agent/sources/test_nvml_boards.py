@@ -272,3 +272,12 @@ def test_a_reading_is_dated_in_the_middle_of_its_batch(tmp_path: Path) -> None:
     # One look for the start of the read, one before and one after the batch.
     assert reading.at.mono_ns - sample.at.mono_ns == step_ns + step_ns // 2
     assert reading.at.wall_ns - sample.at.wall_ns == step_ns + step_ns // 2
+
+
+def test_the_uptime_goes_on_between_its_reads_and_is_read_anew_when_the_counter_falls(tmp_path: Path) -> None:
+    with machine(tmp_path, "h100") as m:
+        first = m.one().values[Q.UPTIME_SECONDS]
+        for second in range(1, 25):
+            assert m.tick().values[Q.UPTIME_SECONDS] == pytest.approx(first + second, abs=1)
+        m.double.gpu(0).reset_counter()
+        assert m.tick().values[Q.UPTIME_SECONDS] <= 2
