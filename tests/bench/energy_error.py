@@ -17,9 +17,9 @@ from tests.nvml.profiles import GpuSpec
 
 WINDOW_SECONDS = 60
 SETTLE_SECONDS = 5
-# Ticks do not fall on the update grid of the driver, in life as here.
-TICK_SECONDS = 1.0
-TICK_JITTER_SECONDS = 0.003
+# The sampler's grid does not drift; each read comes a little after its tick.
+TICK_NS = 1_000_000_000
+LATE_NS = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +109,13 @@ def measure_error(folder: Path, method: Method, pattern: str, *, gpus: int = 8) 
         for gpu in double.gpus:
             gpu.process(4242)
             PATTERNS[pattern](Load(gpu, chance))
-        booked_mj = tick(double.now_ns)
-        for _ in range(SETTLE_SECONDS):
-            double.advance(TICK_SECONDS)
-            booked_mj = tick(double.now_ns)
-        start_ns, start_mj = double.now_ns, booked_mj
-        for _ in range(WINDOW_SECONDS):
-            double.advance(TICK_SECONDS + chance.uniform(-TICK_JITTER_SECONDS, TICK_JITTER_SECONDS))
-            booked_mj = tick(double.now_ns)
+        grid_ns = double.now_ns
+        reads: list[tuple[int, list[int]]] = []
+        for number in range(SETTLE_SECONDS + WINDOW_SECONDS + 1):
+            double.advance_ns(grid_ns + number * TICK_NS + chance.randrange(LATE_NS) - double.now_ns)
+            reads.append((double.now_ns, tick(double.now_ns)))
+        start_ns, start_mj = reads[SETTLE_SECONDS]
+        booked_mj = reads[-1][1]
         true_mj = [gpu.truth_mj(start_ns, double.now_ns) for gpu in double.gpus]
     drawn_mj = [end - start for end, start in zip(booked_mj, start_mj, strict=True)]
     errors = [drawn / true - 1 for drawn, true in zip(drawn_mj, true_mj, strict=True)]
