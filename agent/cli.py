@@ -35,7 +35,12 @@ def parser() -> argparse.ArgumentParser:
     once = commands.add_parser("once", help="print one page of metrics and exit; keeps no books")
     _add_settings(once)
 
-    check = commands.add_parser("check", help="check a configuration file; exit 1 and the place on error")
+    rules = commands.add_parser("rules", help="work with Prometheus rule files")
+    rule_commands = rules.add_subparsers(dest="rules_command", metavar="COMMAND", required=True)
+    rules_test = rule_commands.add_parser("test", help="run unit-test files of `promtool test rules`")
+    rules_test.add_argument("files", type=Path, metavar="FILE", nargs="+")
+
+    check = commands.add_parser("check", help="check a configuration or rule file; exit 1 and the place on error")
     check.add_argument("file", type=Path, metavar="FILE")
 
     doctor = commands.add_parser("doctor", help="what this host offers, what is missing, and the cure")
@@ -86,8 +91,13 @@ def _dispatch(options: argparse.Namespace) -> int:
             return once(options, os.environ)
         case "check":
             from .config.check import check_file  # noqa: PLC0415
+            from .rulefiles import check_rule_file  # noqa: PLC0415
 
-            return check_file(options.file, sys.stdout, os.environ)
+            return check_file(options.file, sys.stdout, os.environ, rule_checker=check_rule_file)
+        case "rules":
+            from .rulefiles import run_rule_tests  # noqa: PLC0415
+
+            return run_rule_tests(options.files, sys.stdout, sys.stderr)
         case "doctor":
             from .doctor import run_doctor  # noqa: PLC0415
 

@@ -136,3 +136,22 @@ def test_a_capture_of_no_time_is_wrong_usage(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert "--seconds 0" in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_rules_test_runs_the_unit_tests_of_a_rule_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(
+        "groups: [{name: idle, rules: [{alert: Held, expr: 'wattledger_gpu_state{state=\"held\"} == 1', for: 5m}]}]\n"
+    )
+    tests = tmp_path / "tests.yml"
+    series = """{series: 'wattledger_gpu_state{gpu="3",state="held"}', values: '1x10'}"""
+    expected = "[{exp_labels: {gpu: '3', state: held}}]"
+    tests.write_text(
+        "rule_files: [rules.yml]\ntests:\n- interval: 1m\n"
+        f"  input_series: [{series}]\n"
+        f"  alert_rule_test: [{{eval_time: 6m, alertname: Held, exp_alerts: {expected}}}]\n"
+    )
+    assert wattledger("rules", "test", str(tests)).returncode == 0
+    tests.write_text(tests.read_text().replace("6m", "4m"))
+    failed = wattledger("rules", "test", str(tests))
+    assert failed.returncode == 1
+    assert "Held" in failed.stderr
