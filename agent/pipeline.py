@@ -55,6 +55,7 @@ class Pipeline:
         self._clock = clock
         self._fresh_ns = fresh_ns
         self._owners = policy.circumstances
+        self._excludes = policy.excludes
         self._book = HostBook(ledger.load(), policy)
         self._readings: dict[str, Reading] = {}  # the last of every device seen since the start
         self._failing: Gap | None = None  # why the source as a whole gives nothing now
@@ -69,6 +70,7 @@ class Pipeline:
         """Go on under another configuration."""
         self._fresh_ns = fresh_ns
         self._owners = policy.circumstances
+        self._excludes = policy.excludes
         self._book.apply(policy, [reading.identity for reading in self._readings.values()])
 
     def take(self, frame: Sample | SourceFailure) -> None:
@@ -83,7 +85,9 @@ class Pipeline:
     def snapshot(self, sampler: SamplerHealth, config: ConfigHealth, agent: AgentHealth) -> Snapshot:
         """Give everything a page shows, as of now."""
         now = self._clock.now()
-        views = (self._view(reading, now) for reading in self._readings.values())
+        # A device that is no longer wanted is not lost, and nobody shall be told that it is.
+        shown = (reading for reading in self._readings.values() if not self._excludes(reading.identity))
+        views = (self._view(reading, now) for reading in shown)
         return Snapshot(
             at=now,
             sample_at=self._sample_at,

@@ -39,7 +39,10 @@ def host_policy(config: Config) -> HostPolicy:
     def circumstances(identity: DeviceIdentity, wall_ns: int) -> Circumstances:
         return Circumstances(owner=_owner(config, identity), maintenance=_maintenance(config, identity, wall_ns))
 
-    return HostPolicy(book=book, circumstances=circumstances)
+    def excludes(identity: DeviceIdentity) -> bool:
+        return any(gpu.names(identity.index, identity.uuid) for gpu in config.gpus.exclude)
+
+    return HostPolicy(book=book, circumstances=circumstances, excludes=excludes)
 
 
 def _owner(config: Config, identity: DeviceIdentity) -> str:

@@ -18,6 +18,7 @@ class HostPolicy:
 
     book: PolicyOf
     circumstances: CircumstancesOf
+    excludes: Callable[[DeviceIdentity], bool] = lambda _: False
 
 
 class HostBook:

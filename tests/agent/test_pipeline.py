@@ -267,6 +267,15 @@ def test_a_new_configuration_holds_from_the_next_snapshot_on() -> None:
     assert view(host.run(1), "GPU-1").account.energy_mj == 300_000
 
 
+def test_a_device_that_is_excluded_leaves_the_page_and_is_not_called_lost() -> None:
+    host = Host()
+    host.run(2)
+    excluding = Config(gpus=Gpus(exclude=(GpuReference(index=1),)))
+    host.pipeline.apply(host_policy(excluding), fresh_ns=FRESH_NS)
+    host.run(1)  # a last sample of before may still name it
+    assert [shown.reading.identity.uuid for shown in snapshot(host.pipeline).devices] == ["GPU-1"]
+
+
 def test_an_xid_reaches_the_account() -> None:
     host = Host()
     host.run(1)
