@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wattledger.exporter.http import PageServer
+from wattledger.exporter.http import ListenError, PageServer, WebConfigError
 from wattledger.exporter.page import PageCache
 from wattledger.exporter.render import Renderer
 from wattledger.exporter.site import Site
@@ -100,7 +100,7 @@ def build(
     server = PageServer(config.listen, site, web_config=config.web_config)
     try:
         server.start()
-    except Exception:
+    except (ListenError, WebConfigError):
         ledger.close()
         raise
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
