@@ -47,6 +47,21 @@ def test_a_snapshot_that_nobody_asks_for_is_not_rendered() -> None:
     assert renderer.renders == 1
 
 
+def test_a_page_that_scrapers_come_for_is_ready_with_each_snapshot_until_they_stay_away() -> None:
+    renderer = CountingRenderer()
+    pages = PageCache(renderer)
+    pages.publish(snapshot(view(0)))
+    pages.get(Format.TEXT)
+    pages.publish(snapshot(view(1)))
+    assert renderer.renders == 2
+    assert b'gpu="1"' in pages.get(Format.TEXT)
+    assert renderer.renders == 2, "made ready at publication, not again at the scrape"
+    for _ in range(100):
+        pages.publish(snapshot(view(2)))
+    assert renderer.renders == 2 + 60
+    assert b'gpu="2"' in pages.get(Format.TEXT)
+
+
 def test_two_scrapers_get_the_same_bytes_and_one_rendering_a_format() -> None:
     renderer = CountingRenderer()
     pages = PageCache(renderer)
