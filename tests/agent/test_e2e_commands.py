@@ -121,8 +121,9 @@ def test_once_into_a_pipe_that_closes_is_no_error(tmp_path: Path, elsewhere: Pat
 def test_a_capture_replays_in_the_daemon_with_the_values_that_were_recorded(tmp_path: Path, elsewhere: Path) -> None:
     with machine(tmp_path) as double:
         double.gpu(0).draw(300)
-        double.gpu(1).draw(120)
+        start_ns = double.gpu(1).draw(120)
         double.gpu(0).utilisation(gpu=70)
+        poll(lambda: double.now_ns > start_ns + 1_500_000_000, "published power is that of the draw")
         taken = wattledger(
             *("capture", "--source", "nvml", "--interval", "200ms", "--seconds", "2", "a capture.jsonl.gz"),
             env=double.env,
