@@ -77,9 +77,10 @@ def _energy(folder: Path) -> list[Row]:
         rows.append(
             Row(
                 f"{error.method}, {error.pattern}",
-                f"{error.host:+.3%}, worst board {error.worst:+.3%}",
-                "host within 0.1 %" if is_counter else "",
-                abs(error.host) <= 0.001 if is_counter else None,
+                f"{error.whole.worst:+.3%}, host {error.whole.host:+.3%}; "
+                f"cut amid the load {error.cut.worst:+.3%}, host {error.cut.host:+.3%}",
+                "every board within 0.1 %" if is_counter else "",
+                abs(error.whole.worst) <= 0.001 if is_counter else None,
             )
         )
     return rows

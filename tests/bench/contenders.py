@@ -1,5 +1,6 @@
 """The two programs that are compared, as processes on the same driver double; not what their numbers mean."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -23,6 +24,10 @@ class Contender:
     metrics: str
     scrape_ns: list[int] = field(default_factory=list)
     series: int = 0
+    _connection: http.client.HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._connection = http.client.HTTPConnection(self.metrics.split("/")[2], timeout=10)
 
     def tree(self) -> list[psutil.Process]:
         """Give the process and all that it started."""
@@ -43,17 +48,16 @@ class Contender:
         return own + max(info.rss - info.uss for info in infos), sum(info.rss for info in infos)
 
     def scrape(self) -> None:
-        """Fetch the page once and note how long it took, to the last byte, and how many series it had."""
-        host, _, port = self.metrics.split("/")[2].partition(":")
-        request = f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-        chunks = []
+        """Fetch the page once and note how long it took, to the last byte, and how many series it had.
+
+        The connection stays open where the exporter keeps it, as Prometheus does.
+        """
         started_ns = time.perf_counter_ns()
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(request)
-            while chunk := connection.recv(1 << 20):
-                chunks.append(chunk)
+        self._connection.request("GET", "/metrics")
+        answer = self._connection.getresponse()
+        body = answer.read()
         self.scrape_ns.append(time.perf_counter_ns() - started_ns)
-        body = b"".join(chunks).partition(b"\r\n\r\n")[2]
+        assert answer.status == 200, body
         self.series = sum(1 for line in body.splitlines() if line and not line.startswith(b"#"))
 
     def wait_answering(self) -> None:
@@ -65,7 +69,8 @@ class Contender:
                 if self.series > 50:
                     self.scrape_ns.clear()
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
+                self._connection.close()
                 if time.monotonic() > deadline:
                     raise
             assert time.monotonic() < deadline, f"{self.name} shows {self.series} series"
@@ -73,6 +78,7 @@ class Contender:
 
     def stop(self) -> None:
         """End it."""
+        self._connection.close()
         self.process.terminate()
         self.process.wait(20)
 

@@ -16,7 +16,8 @@ from tests.nvml.gpu import GpuControl
 from tests.nvml.profiles import GpuSpec
 
 WINDOW_SECONDS = 60
-SETTLE_SECONDS = 5
+REST_SECONDS = 5  # before the load, after it, and of load on either side of the cut
+REST_SHARE = 0.1  # of the power limit, about the bare draw of a board
 # The sampler's grid does not drift; each read comes a little after its tick.
 TICK_NS = 1_000_000_000
 LATE_NS = 3_000_000
@@ -48,6 +49,10 @@ class Load:
 
     def _wave(self, period_s: float, *, high: float = 0.93, low: float = 0.17, duty: float = 0.4) -> None:
         self.gpu.burst(high_w=high * self.limit_w, low_w=low * self.limit_w, period_s=period_s, duty=duty)
+
+    def rest(self) -> None:
+        """Draw what a board draws that does nothing."""
+        self.gpu.draw(REST_SHARE * self.limit_w)
 
     def constant(self) -> None:
         """Draw evenly."""
@@ -84,13 +89,25 @@ PATTERNS: dict[str, Callable[[Load], None]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyError:
+class Error:
     """Booked over true energy, minus one: of the host, and of its worst board."""
+
+    host: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyError:
+    """The error of one method over one pattern: `whole` from rest to rest, `cut` from tick to tick amid the load."""
 
     method: str
     pattern: str
-    host: float
-    worst: float
+    whole: Error
+    cut: Error
+
+
+Reads = list[tuple[int, list[int]]]
+"""The time of each tick, and what each board had booked by then."""
 
 
 def energy_errors(folder: Path) -> Iterator[EnergyError]:
@@ -106,20 +123,38 @@ def measure_error(folder: Path, method: Method, pattern: str, *, gpus: int = 8) 
     chance = random.Random(7)  # noqa: S311  (the same load and ticks in every run)
     specs = [GpuSpec(method.profile, gain=1.0, offset_w=0.0) for _ in range(gpus)]
     with NvmlDouble(folder, gpus=specs, clock="virtual") as double, _meter(double, method.choice) as tick:
-        for gpu in double.gpus:
-            gpu.process(4242)
-            PATTERNS[pattern](Load(gpu, chance))
+        reads: Reads = []
         grid_ns = double.now_ns
-        reads: list[tuple[int, list[int]]] = []
-        for number in range(SETTLE_SECONDS + WINDOW_SECONDS + 1):
-            double.advance_ns(grid_ns + number * TICK_NS + chance.randrange(LATE_NS) - double.now_ns)
-            reads.append((double.now_ns, tick(double.now_ns)))
-        start_ns, start_mj = reads[SETTLE_SECONDS]
-        booked_mj = reads[-1][1]
-        true_mj = [gpu.truth_mj(start_ns, double.now_ns) for gpu in double.gpus]
-    drawn_mj = [end - start for end, start in zip(booked_mj, start_mj, strict=True)]
+
+        def ticks(seconds: int) -> None:
+            for _ in range(seconds):
+                late_ns = chance.randrange(LATE_NS)
+                double.advance_ns(grid_ns + len(reads) * TICK_NS + late_ns - double.now_ns)
+                reads.append((double.now_ns, tick(double.now_ns)))
+
+        loads = [Load(gpu, chance) for gpu in double.gpus]
+        for load in loads:
+            load.gpu.process(4242)
+            load.rest()
+        ticks(REST_SECONDS)
+        for load in loads:
+            PATTERNS[pattern](load)
+        ticks(REST_SECONDS + WINDOW_SECONDS)
+        cut = _error(double, reads, first=-1 - WINDOW_SECONDS)
+        for load in loads:
+            load.rest()
+        ticks(REST_SECONDS)
+        whole = _error(double, reads, first=REST_SECONDS - 2)
+    return EnergyError(method.name, pattern, whole, cut)
+
+
+def _error(double: NvmlDouble, reads: Reads, *, first: int) -> Error:
+    """Give the error from read *first* to the last."""
+    (start_ns, start_mj), (end_ns, end_mj) = reads[first], reads[-1]
+    true_mj = [gpu.truth_mj(start_ns, end_ns) for gpu in double.gpus]
+    drawn_mj = [end - start for end, start in zip(end_mj, start_mj, strict=True)]
     errors = [drawn / true - 1 for drawn, true in zip(drawn_mj, true_mj, strict=True)]
-    return EnergyError(method.name, pattern, sum(drawn_mj) / sum(true_mj) - 1, max(errors, key=abs))
+    return Error(sum(drawn_mj) / sum(true_mj) - 1, max(errors, key=abs))
 
 
 @contextmanager
