@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     rule_commands = rules.add_subparsers(dest="rules_command", metavar="COMMAND", required=True)
     rules_test = rule_commands.add_parser("test", help="run unit-test files of `promtool test rules`")
     rules_test.add_argument("files", type=Path, metavar="FILE", nargs="+")
+    _add_render(
+        rule_commands.add_parser("render", help="the shipped rules as one file, for Prometheus or Kubernetes")
+    )
 
     check = commands.add_parser("check", help="check a configuration or rule file; exit 1 and the place on error")
     check.add_argument("file", type=Path, metavar="FILE")
@@ -54,6 +57,42 @@ def parser() -> argparse.ArgumentParser:
         "--identify", action="store_true", help="keep UUIDs, serials and host names (default: replaced)"
     )
     return top
+
+
+def _add_render(render: argparse.ArgumentParser) -> None:
+    render.description = (
+        "Print the packs that the configuration loads, and fleet, with their settings. Templates keep their double "
+        "braces: in a Helm chart, include the file with .Files.Get or escape them."
+    )
+    render.add_argument("--config", type=Path, metavar="FILE", help="YAML (default /etc/wattledger/wattledger.yaml)")
+    render.add_argument("--pack", action="append", metavar="NAME", help="a pack in place of the configuration's")
+    render.add_argument(
+        "--no-fleet", action="store_true", help="without the sums over hosts that only Prometheus has"
+    )
+    render.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="set a threshold: held_warning=20m",
+    )
+    render.add_argument("--list-packs", action="store_true", help="print every pack that there is, and exit")
+    render.add_argument("--list-vars", action="store_true", help="print the thresholds that may be set, and exit")
+    render.add_argument("--runbook-base", metavar="URL", help="put before runbook_url, which is docs/alerts.md#...")
+    render.add_argument("--kubernetes", action="store_true", help="a PrometheusRule for the Prometheus operator")
+    render.add_argument("--name", help="name of the PrometheusRule (default wattledger)")
+    render.add_argument("--namespace", metavar="NS", help="its namespace (default: of whoever applies it)")
+    render.add_argument(
+        "--label", action="append", default=[], type=_pair, metavar="K=V", help="a label of it, as ruleSelector wants"
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -91,9 +130,12 @@ def _dispatch(options: argparse.Namespace) -> int:
             return once(options, os.environ)
         case "check":
             from .config.check import check_file  # noqa: PLC0415
-            from .rulefiles import check_rule_file  # noqa: PLC0415
 
-            return check_file(options.file, sys.stdout, os.environ, rule_checker=check_rule_file)
+            return check_file(options.file, sys.stdout, os.environ)
+        case "rules" if options.rules_command == "render":
+            from .commands.rules_render import rules_render  # noqa: PLC0415
+
+            return rules_render(options, os.environ)
         case "rules":
             from .rulefiles import run_rule_tests  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 
 from wattledger.exporter.http import ServerStats
+from wattledger.exporter.rules_health import RulesHealth
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
 from wattledger.rules.host_book import HostPolicy
 from wattledger.rules.instant import NS_PER_SECOND, Instant
@@ -53,6 +54,8 @@ class Surroundings:
     publish: Callable[[Snapshot], None]
     server_stats: Callable[[], ServerStats]
     reload: Callable[[], Reloaded]
+    rules: Callable[[], RulesHealth]
+    store_alerts: Callable[[Instant], None]
     driver_came: Callable[[Instant], bool]
 
 
@@ -114,6 +117,7 @@ class Daemon:
         if frame is not None:
             self._pipeline.take(frame)
             self._publish()
+        self._around.store_alerts(self._clock.now())
         self._notifier.watchdog()
         if self.orders.reload:
             self.orders.reload = False
@@ -140,7 +144,10 @@ class Daemon:
             http_refused=stats.refused_total,
         )
         snapshot = self._pipeline.snapshot(
-            SamplerHealth(restarts=sampler.restarts, abandoned=sampler.abandoned), self._config, agent
+            SamplerHealth(restarts=sampler.restarts, abandoned=sampler.abandoned),
+            self._config,
+            agent,
+            self._around.rules(),
         )
         self._around.publish(snapshot)
         self._notifier.status(_status(snapshot, now))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from wattledger.exporter.rules_health import RulesHealth
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, Snapshot, SourceHealth
 from wattledger.rules.host_book import HostBook, HostPolicy
 from wattledger.rules.instant import NS_PER_SECOND, Instant
@@ -18,6 +19,8 @@ from wattledger.rules.reading import (
 
 from .clock import Clock
 from .ledger import Ledger
+
+_NO_RULES = RulesHealth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ class Pipeline:
             self._take_failure(frame)
         self._tick_ns = self._clock.now().mono_ns - started_ns
 
-    def snapshot(self, sampler: SamplerHealth, config: ConfigHealth, agent: AgentHealth) -> Snapshot:
+    def snapshot(
+        self, sampler: SamplerHealth, config: ConfigHealth, agent: AgentHealth, rules: RulesHealth = _NO_RULES
+    ) -> Snapshot:
         """Give everything a page shows, as of now."""
         now = self._clock.now()
         # A device that is no longer wanted is not lost, and nobody shall be told that it is.
@@ -98,6 +103,7 @@ class Pipeline:
             ledger=self._ledger.health(),
             config=config,
             agent=replace(agent, tick_duration_ns=self._tick_ns),
+            rules=rules,
         )
 
     def _take_sample(self, sample: Sample) -> None:
@@ -142,6 +148,7 @@ class Pipeline:
             state=None if judgement is None else judgement.state,
             state_detail="" if judgement is None else judgement.detail,
             state_since_wall_ns=book.state_since_wall_ns,
+            state_energy_mj=book.state_energy_mj if judgement is not None else None,
             owner=self._owner(reading.identity, now),
             method=book.method,
             divergence_ratio=book.divergence_ratio,

@@ -1,6 +1,7 @@
 """The only place where concrete parts meet: from a configuration to a daemon that can run."""
 
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from .clock import Clock
 from .config import Config, ConfigError, LoadedConfig, SourceMode, changed_needing_restart
 from .daemon import Daemon, Reloaded, Surroundings
 from .detect import Detection, detect
+from .host_rules import HostRules
 from .ledger import Ledger, MemoryLedger, open_ledger
 from .notify import Notifier
 from .pipeline import Pipeline, fresh_limit_ns
@@ -72,14 +74,16 @@ class Running:
     daemon: Daemon
     server: PageServer
     supervisor: SamplerSupervisor
+    rules: HostRules
     ledger: Ledger
     notifier: Notifier
     source: Detection
     config: Config
 
     def close(self) -> None:
-        """Stop the sampler first, so that the driver is let go; then the books and the page."""
+        """Stop the sampler first, so that the driver is let go; then the rules, the books and the page."""
         self.supervisor.stop()
+        self.rules.close()
         self.ledger.close()
         self.server.close()
         self.notifier.close()
@@ -90,7 +94,7 @@ def build(
 ) -> Running:
     """Make a daemon whose page already answers. *reload* reads the configuration again.
 
-    Raises LedgerError, ListenError and WebConfigError.
+    Raises ConfigError for its rule files, LedgerError, ListenError and WebConfigError.
     """
     config = loaded.config
     source = choose_source(config, environment)
@@ -98,9 +102,18 @@ def build(
     pages = PageCache(Renderer())
     site = Site(pages, now=clock.now, version=__version__)
     server = PageServer(config.listen, site, web_config=config.web_config)
+    rules = HostRules(
+        clock=clock,
+        ledger=ledger,
+        snapshot=lambda: pages.snapshot,
+        host_name=socket.gethostname(),
+        page_url=lambda: server.url,
+    )
     try:
         server.start()
-    except (ListenError, WebConfigError):
+        plan = rules.prepare(config)
+    except (ConfigError, ListenError, WebConfigError):
+        server.close()
         ledger.close()
         raise
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
@@ -120,7 +133,11 @@ def build(
         surroundings=Surroundings(
             publish=pages.publish,
             server_stats=server.stats,
-            reload=Reloader(loaded, reload, health=health, supervisor=supervisor, clock=clock, kind=source.kind),
+            reload=Reloader(
+                loaded, reload, health=health, supervisor=supervisor, rules=rules, clock=clock, kind=source.kind
+            ),
+            rules=rules.health,
+            store_alerts=rules.store,
             driver_came=DriverWatch(config, source.kind, environment),
         ),
         clock=clock,
@@ -129,7 +146,8 @@ def build(
         agent=AgentHealth(version=__version__, started_wall_ns=started.wall_ns),
         self_cost=SelfCost(),
     )
-    return Running(daemon, server, supervisor, ledger, notifier, source, config)
+    rules.apply(plan)
+    return Running(daemon, server, supervisor, rules, ledger, notifier, source, config)
 
 
 class Reloader:
@@ -142,6 +160,7 @@ class Reloader:
         *,
         health: ConfigHealth,
         supervisor: SamplerSupervisor,
+        rules: HostRules,
         clock: Clock,
         kind: SourceKind,
     ) -> None:
@@ -149,6 +168,7 @@ class Reloader:
         self._health = health
         self._load = load
         self._supervisor = supervisor
+        self._rules = rules
         self._clock = clock
         self._kind = kind
         self._settings = sampler_settings(loaded.config, kind)
@@ -157,6 +177,7 @@ class Reloader:
         """Give the new policy, or why there is none."""
         try:
             fresh = self._load()
+            plan = self._rules.prepare(fresh.config)
         except ConfigError as error:
             logger.error("configuration not taken, the old one stays in force:\n%s", error)  # noqa: TRY400
             return Reloaded(
@@ -174,6 +195,7 @@ class Reloader:
         if settings != self._settings:
             self._supervisor.reconfigure(settings)
         self._settings = settings
+        self._rules.apply(plan)
         logging.getLogger().setLevel(fresh.config.log.level.value.upper())
         self._loaded = fresh
         self._health = ConfigHealth(loaded_wall_ns=self._clock.now().wall_ns)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from .catalog import FAMILIES, Family, Kind, Subjects, device_label_values, subjects_of
+from .catalog import FAMILIES, Family, Subjects, subjects_of
 from .render import storable
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
+    from .snapshot import Snapshot
 
-    from wattledger.rules.reading import MigInstance
-
-    from .snapshot import DeviceView, Snapshot
+Labels = tuple[tuple[str, str], ...]
 
 
 class SnapshotCollector(Collector):
@@ -37,38 +35,22 @@ class SnapshotCollector(Collector):
         snapshot = self._snapshot()
         if snapshot is None:
             return
-        nothing: tuple[str, ...] = ()
-        subjects = subjects_of(snapshot, device=device_label_values, instance=_instance_label_values, nothing=nothing)
+        nothing: Labels = ()
+        subjects = subjects_of(snapshot, labelled=_pairs, nothing=nothing)
         for family in FAMILIES:
             metric = _metric(family, subjects)
             if metric.samples:
                 yield metric
 
 
-def _instance_label_values(view: DeviceView, mig: MigInstance) -> tuple[str, ...]:
-    return (*device_label_values(view), mig.uuid, str(mig.gpu_instance), str(mig.compute_instance))
+def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> Labels:
+    return tuple(zip(names, values, strict=True))
 
 
-def _metric(family: Family, subjects: Subjects[tuple[str, ...]]) -> Metric:
-    rows = (
-        ([storable(text) for text in (*base, *extra)], value)
-        for base, block in family.blocks(subjects)
-        for extra, value in block
-    )
-    labels = family.all_labels
-    match family.kind:
-        case Kind.COUNTER:
-            counter = CounterMetricFamily(family.stem, family.help, labels=labels, unit=family.unit)
-            for values, value in rows:
-                counter.add_metric(values, value)
-            return counter
-        case Kind.GAUGE:
-            gauge = GaugeMetricFamily(family.stem, family.help, labels=labels, unit=family.unit)
-            for values, value in rows:
-                gauge.add_metric(values, value)
-            return gauge
-        case Kind.INFO:
-            info = InfoMetricFamily(family.stem, family.help, labels=labels)
-            for values, _ in rows:
-                info.add_metric(values, {})
-            return info
+def _metric(family: Family, subjects: Subjects[Labels]) -> Metric:
+    metric = Metric(family.stem, family.help, family.kind, family.unit)
+    for base, block in family.blocks(subjects):
+        for extra, value in block:
+            labels = {name: storable(text) for name, text in (*base, *_pairs(family.labels, extra))}
+            metric.add_sample(family.name, labels, value)
+    return metric

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.reading import SourceKind
 
+from .landing_alerts import alert_section
 from .landing_devices import device_table, legend, totals
 from .landing_style import STYLE, STYLE_SHA256
 from .landing_text import duration, escaped
@@ -87,6 +88,7 @@ def _body(snapshot: Snapshot, now: Instant) -> list[str]:
     if not snapshot.config.success:
         parts.append(_banner("Configuration not in force", snapshot.config.detail, bad=True))
     parts.append(_provenance(snapshot, now))
+    parts.append(alert_section(snapshot.rules, now))
     if snapshot.devices:
         parts += [totals(snapshot.devices), "<h2>GPUs</h2>\n", device_table(snapshot.devices, now), legend()]
     elif not stale:

@@ -38,6 +38,8 @@ svg.states{display:block;width:8rem;height:.7rem;margin:.3rem 0 0 auto;border-ra
 .unknown{fill:var(--unknown);color:var(--unknown)}
 .state{font-weight:600}
 .down{color:var(--bad-line);font-weight:600}
+.alert.firing,.severity.critical{color:var(--bad-line);font-weight:600}
+.severity.warning{color:var(--held);font-weight:600}
 .legend{margin:.5rem 0 0;font-size:.85rem}
 .legend b{margin-right:1rem;white-space:nowrap}
 pre{margin:.5rem 0;padding:.75rem .9rem;border:1px solid var(--line);border-radius:6px;background:var(--card);
@@ -46,4 +48,4 @@ summary{cursor:pointer;white-space:nowrap}
 """
 
 # For the Content-Security-Policy: the browser applies this style sheet and no other. Computed once, held by a test.
-STYLE_SHA256 = "kzYw+NP5PSoXSjZuXaD/y8iKEisSQ9HYIR/4pmsZDGo="
+STYLE_SHA256 = "P4DhD5wzd6UosuJEjrSar5d6MmMSbbtZ5RVGhZLlwdI="

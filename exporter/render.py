@@ -8,19 +8,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .catalog import (
-    DEVICE_LABELS,
     FAMILIES,
-    INSTANCE_LABELS,
     Family,
     Kind,
     Subjects,
-    device_label_values,
     subjects_of,
 )
 
 if TYPE_CHECKING:
-    from wattledger.exporter.snapshot import DeviceView, Snapshot
-    from wattledger.rules.reading import MigInstance
+    from wattledger.exporter.snapshot import Snapshot
 
 
 class Format(StrEnum):
@@ -97,7 +93,7 @@ class Renderer:
             )
             for family in families
         ]
-        self._bases: dict[tuple[str, ...], str] = {}
+        self._bases: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
 
     @property
     def texts_kept(self) -> int:
@@ -133,17 +129,11 @@ class Renderer:
         kept, bases = self._bases, {}
 
         def text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-            known = kept.get(values)
-            bases[values] = known = label_text(names, values) if known is None else known
+            key = (names, values)
+            known = kept.get(key)
+            bases[key] = known = label_text(names, values) if known is None else known
             return known
 
-        def device(view: DeviceView) -> str:
-            return text(DEVICE_LABELS, device_label_values(view))
-
-        def instance(view: DeviceView, mig: MigInstance) -> str:
-            own = (mig.uuid, str(mig.gpu_instance), str(mig.compute_instance))
-            return text(INSTANCE_LABELS, device_label_values(view) + own)
-
-        subjects = subjects_of(snapshot, device=device, instance=instance, nothing="")
+        subjects = subjects_of(snapshot, labelled=text, nothing="")
         self._bases = bases
         return subjects

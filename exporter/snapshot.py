@@ -1,12 +1,14 @@
 """The immutable state of the host that pages are made from; swapped whole, never changed by a scrape."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wattledger.rules.account import Baseline, DeviceAccount
 from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import Gap
 from wattledger.rules.reading import HostFacts, Reading, SourceKind, without_values
 from wattledger.rules.state import Method, State
+
+from .rules_health import RulesHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class DeviceView:
     state: State | None = None  # None until the first interval is judged
     state_detail: str = ""  # for `unknown`: which signal is missing
     state_since_wall_ns: int = 0
+    state_energy_mj: int | None = None  # drawn since the device entered its state
     owner: str = ""  # configured owner
     method: Method | None = None  # how the last delta was measured
     divergence_ratio: float | None = None  # hardware counter over integral of power, last full window
@@ -98,6 +101,7 @@ class Snapshot:
     ledger: LedgerHealth
     config: ConfigHealth
     agent: AgentHealth
+    rules: RulesHealth = field(default_factory=RulesHealth)
 
     def stale_reason(self, now: Instant) -> str:
         """Give why the data is not fresh at *now*, or empty text when it is."""

@@ -44,6 +44,7 @@ class DeviceBook:
         self._known = self._known_baselines()
         self.judgement: Judgement | None = None
         self.state_since_wall_ns = 0
+        self._episode_start_mj: int | None = None  # the account when the present state began
 
     def apply(self, policy: BookPolicy) -> None:
         """Go on under another policy, with nothing forgotten."""
@@ -54,6 +55,11 @@ class DeviceBook:
         if policy.correction != self._corrected.correction:
             self._corrected = CorrectedEnergy(policy.correction)
         self._known = self._known_baselines()
+
+    @property
+    def state_energy_mj(self) -> int | None:
+        """Give the energy booked since the device entered its present state; None before the first interval."""
+        return None if self._episode_start_mj is None else self.account.energy_mj - self._episode_start_mj
 
     @property
     def method(self) -> Method | None:
@@ -90,9 +96,12 @@ class DeviceBook:
             return []
         self._read_at = reading.at
         self._refresh_identity(reading, host)
+        before = self._judge.since
         judgement = self._judge.judge(reading, self._known, circumstances)
         self.judgement = judgement
-        self.state_since_wall_ns = self._judge.since.wall_ns if self._judge.since else 0
+        if self._judge.since is not None and self._judge.since is not before:
+            self.state_since_wall_ns = self._judge.since.wall_ns
+            self._episode_start_mj = self.account.energy_mj
         self._pending.add(judgement.state)
         measurement = self._meter.read(reading, host)
         self._carry.add(reading, epoch_changed=measurement.epoch_changed)

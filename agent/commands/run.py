@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from wattledger.agent.clock import SystemClock
+from wattledger.agent.config import ConfigError
 from wattledger.agent.daemon import RestartWanted
 from wattledger.agent.ledger import LedgerError
 from wattledger.agent.wiring import Running, build
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         running = build(
             loaded, environment=environment, clock=SystemClock(), reload=lambda: load(options, environment)
         )
-    except (LedgerError, ListenError, WebConfigError) as error:
+    except (ConfigError, LedgerError, ListenError, WebConfigError) as error:
         print(error, file=sys.stderr)
         return 1
     _greet(running)

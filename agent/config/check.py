@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from .document import Document, read_document
 from .duration import format_duration
@@ -17,54 +17,45 @@ from .schema import Config
 RULES_KEY = "groups"
 
 
-class RuleChecker(Protocol):
-    """Checks a file of rules."""
-
-    def __call__(self, path: Path) -> tuple[Problem, ...]:
-        """Give what is wrong with the rules in *path*, nothing when they can be used."""
-        ...
-
-
-def rules_not_supported(path: Path) -> tuple[Problem, ...]:
-    """Say that this version has no rules: the place where a checker of rules comes in."""
-    document = read_document(path)
-    return (Problem(Place(document.origin), "", "rule files: not part of this version"),)
-
-
-def check_file(
-    path: Path,
-    out: TextIO,
-    environment: Mapping[str, str],
-    *,
-    err: TextIO | None = None,
-    rule_checker: RuleChecker = rules_not_supported,
-) -> int:
+def check_file(path: Path, out: TextIO, environment: Mapping[str, str], *, err: TextIO | None = None) -> int:
     """Check a configuration or rule file; give the exit code: 0 when it can be used, 1 when not.
 
     A good file is told on *out* with its effective settings, problems and warnings go to *err* (standard error).
     """
     err = sys.stderr if err is None else err
     document = read_document(path)
-    if document.root.has(RULES_KEY):
-        problems = rule_checker(path)
-        err.writelines(f"{problem}\n" for problem in problems)
-        if not problems:
-            out.write(f"{Place(document.origin)}: ok\n")
-        return 1 if problems else 0
-    return _check_config(document, out, err, environment)
-
-
-def _check_config(document: Document, out: TextIO, err: TextIO, environment: Mapping[str, str]) -> int:
     try:
-        config, warnings = settle(document, environment=environment, overrides=Overrides(), is_root=None)
+        if document.root.has(RULES_KEY):
+            settings, warnings = "", _check_rules(path)
+        else:
+            settings, warnings = _check_config(document, environment)
     except ConfigError as error:
         err.writelines(f"{problem}\n" for problem in error.problems)
         err.writelines(f"warning: {warning}\n" for warning in error.warnings)
         return 1
     err.writelines(f"warning: {warning}\n" for warning in warnings)
-    out.write(f"{Place(document.origin)}: ok\n")
-    out.writelines(f"  {key:<11} {escaped(text)}\n" for key, text in summary(config).items())
+    out.write(f"{Place(document.origin)}: ok\n{settings}")
     return 0
+
+
+def _check_rules(path: Path) -> tuple[Problem, ...]:
+    """Give the warnings of a rule file. Raises ConfigError."""
+    from ..rulefiles import check_rule_file  # noqa: PLC0415  (rules read documents, so they import this package)
+
+    findings = check_rule_file(path)
+    if findings.problems:
+        raise ConfigError(findings.problems, findings.warnings)
+    return findings.warnings
+
+
+def _check_config(document: Document, environment: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
+    """Give the settings in force and the warnings, those of the rule files it names included. Raises ConfigError."""
+    from ..ruler.rulebook import load_rulebook  # noqa: PLC0415  (as above)
+
+    config, warnings = settle(document, environment=environment, overrides=Overrides(), is_root=None)
+    rulebook = load_rulebook(config.rules)
+    settings = "".join(f"  {key:<11} {escaped(text)}\n" for key, text in summary(config).items())
+    return settings, (*warnings, *rulebook.warnings)
 
 
 def summary(config: Config) -> dict[str, str]:
@@ -82,4 +73,8 @@ def summary(config: Config) -> dict[str, str]:
         "states": f"dwell={format_duration(states.dwell_ns)} activity={decimal_text(states.activity_ppm, 6)}"
         f" maintenance={len(states.maintenance)}",
         "owners": f"gpus={sum(len(ownership.gpus) for ownership in config.owners)}",
+        "rules": f"packs={','.join(config.rules.packs) or 'none'} files={len(config.rules.files)}"
+        f" vars={len(config.rules.variables)} interval={format_duration(config.rules.interval_ns)}",
+        "alerts": f"alertmanagers={len(config.alerts.alertmanagers)} webhooks={len(config.alerts.webhooks)}"
+        f" log={'yes' if config.alerts.log else 'no'}",
     }

@@ -9,7 +9,7 @@ from .document import Kind, Mapping, Scalar, scalars_below
 from .duration import format_duration
 from .problem import Places, Problem, printable, quoted
 from .scalars import decimal_text
-from .schema import Config, Maintenance
+from .schema import Config, Endpoint, Maintenance
 from .values import GpuReference
 
 # Certificates are public by nature; every other `..._file` is taken for a secret.
@@ -24,6 +24,8 @@ def contradictions(config: Config, places: Places) -> Iterator[Problem]:
     for number, span in enumerate(config.states.maintenance):
         yield from _maintenance(span, f"states.maintenance[{number}]", places)
     yield from _owners(config, places)
+    yield from _rules(config, places)
+    yield from _alerts(config, places)
 
 
 def doubts(config: Config, places: Places) -> Iterator[Problem]:
@@ -117,6 +119,51 @@ def _owners(config: Config, places: Places) -> Iterator[Problem]:
             yield Problem(places[key], key, "names no GPU; list at least one or remove the entry")
         named.extend((f"{key}[{item}]", gpu) for item, gpu in enumerate(ownership.gpus))
     yield from _named_twice(named, places)
+
+
+def _rules(config: Config, places: Places) -> Iterator[Problem]:
+    for number, path in enumerate(config.rules.files):
+        key = f"rules.files[{number}]"
+        mode = _mode(path)
+        if mode is None:
+            yield Problem(places[key], key, f"{quoted(str(path))} does not exist; name a rule file that does")
+        elif path in config.rules.files[:number]:
+            yield Problem(places[key], key, f"{quoted(str(path))} is named twice; keep one of them")
+    if "rules.packs" not in places and not config.rules.variables:
+        return
+    from ..rulefiles.packs import check_packs, check_variables  # noqa: PLC0415  (only where packs are spoken of)
+
+    for name, message in check_packs(config.rules.packs):
+        key = f"rules.packs[{config.rules.packs.index(name)}]"
+        yield Problem(places[key], key, f"{quoted(name)} {message}")
+    for name, message in check_variables(config.rules.variables, config.rules.packs):
+        key = f"rules.vars.{name}"
+        yield Problem(places[key], key, message)
+
+
+def _alerts(config: Config, places: Places) -> Iterator[Problem]:
+    named: dict[str, str] = {}
+    for kind, endpoints in (("alertmanagers", config.alerts.alertmanagers), ("webhooks", config.alerts.webhooks)):
+        for number, endpoint in enumerate(endpoints):
+            key = f"alerts.{kind}[{number}]"
+            if endpoint.url in named:
+                other = places[named[endpoint.url]].seen_from(places[f"{key}.url"])
+                yield Problem(places[f"{key}.url"], f"{key}.url", f"is already told {other}; keep one of them")
+            named.setdefault(endpoint.url, f"{key}.url")
+            yield from _credentials(endpoint, key, places)
+
+
+def _credentials(endpoint: Endpoint, key: str, places: Places) -> Iterator[Problem]:
+    place = places[key]
+    if bool(endpoint.username) is not (endpoint.password_file is not None):
+        yield Problem(place, key, "username and password_file go together; add the other or remove this one")
+    if endpoint.username and endpoint.bearer_token_file is not None:
+        yield Problem(place, key, "has both a user and a bearer token; keep one of them")
+    if (endpoint.cert_file is None) is not (endpoint.key_file is None):
+        yield Problem(place, key, "cert_file and key_file go together; add the other or remove this one")
+    secure = (endpoint.ca_file, endpoint.cert_file, endpoint.key_file)
+    if endpoint.url.startswith("http:") and any(file is not None for file in secure):
+        yield Problem(place, key, "has certificates and a url without TLS; write https:// or remove them")
 
 
 def _repeated(key: str, gpus: tuple[GpuReference, ...], places: Places) -> Iterator[Problem]:

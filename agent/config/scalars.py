@@ -119,8 +119,22 @@ def choice_key(choices: type[StrEnum]) -> Key:
     return Key(", ".join(words[:-1]) + f" or {words[-1]}", parse)
 
 
-def _text(scalar: Scalar) -> str:
-    """Give the text of what is text: YAML takes `yes` and `0123` for something else, which changes them."""
+def flag_key() -> Key:
+    """Make a key that is true or false."""
+
+    def parse(scalar: Scalar) -> bool:
+        if scalar.kind is not Kind.BOOLEAN or scalar.text not in ("true", "false"):
+            raise ValueError("is neither; write true or false, without quotes")
+        return scalar.text == "true"
+
+    return Key("true or false", parse, lambda flag: "true" if flag else "false")
+
+
+def text_of(scalar: Scalar) -> str:
+    """Give the text of what is text: YAML takes `yes` and `0123` for something else, which changes them.
+
+    Raises ValueError.
+    """
     if scalar.kind is not Kind.TEXT:
         raise ValueError(
             f'is read by YAML as {scalar.kind}, not as text; put it in quotes: "{printable(scalar.text)}"'
@@ -131,14 +145,14 @@ def _text(scalar: Scalar) -> str:
 
 
 def _name(scalar: Scalar) -> str:
-    text = _text(scalar)
+    text = text_of(scalar)
     if not text.strip() or len(text) > _LONGEST_NAME:
         raise ValueError(f"has {len(text)} characters; write 1 to {_LONGEST_NAME}, not all blank")
     return text
 
 
 def _path(scalar: Scalar) -> Path:
-    return _located(_text(scalar), scalar)
+    return _located(text_of(scalar), scalar)
 
 
 def _located(text: str, scalar: Scalar) -> Path:

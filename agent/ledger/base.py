@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wattledger.exporter.snapshot import LedgerHealth
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import Instant
 from wattledger.rules.state import State
+
+if TYPE_CHECKING:
+    from wattledger.rules.alerting import GroupMemory  # its package is loaded where rules run, and only there
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,25 @@ class Ledger(Protocol):
         """Give the accounts as the ledger knows them, by uuid."""
         ...
 
-    def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
+    def load_alerts(self) -> "dict[str, GroupMemory]":
+        """Give the alerts as the ledger knows them, by group; groups without alerts are left out.
+
+        Value and annotations, which change with each evaluation and are not worth the disk, may be those of when an
+        alert last changed its state.
+        """
+        ...
+
+    def commit(
+        self,
+        accounts: Mapping[str, DeviceAccount],
+        entries: Sequence[Entry],
+        at: Instant,
+        alerts: "Mapping[str, GroupMemory] | None" = None,
+    ) -> None:
         """Store *accounts* as they are now, and add *entries* to the hourly history. Call it before publishing.
+
+        *alerts* is all there is of alerts, by group under a name of the caller's choice; None leaves them as they
+        are. Receivers hear of them afterwards, so that none knows more than the ledger.
 
         The ledger keeps the accounts, so they must not be changed afterwards. Each entry is passed once, also when
         the disk fails: trouble with the disk raises nothing, shows in `health`, and is tried again by the next call.

@@ -3,18 +3,23 @@
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from wattledger.agent.clock import Clock
 from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
+from . import alerts
+from .alerts import AlertRows
 from .base import LedgerDamaged
 from .rows import read
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
 _CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # Virtual machine steps between two looks at the clock; some tenths of a millisecond.
@@ -78,16 +83,25 @@ def rescue(path: Path) -> dict[str, DeviceAccount]:
 
     The sum over the states must be the sum over the methods: energy is booked to both alike.
     """
+    accounts = _rescued(path, read) or {}
+    return {uuid: account for uuid, account in accounts.items() if account.energy_mj == sum(account.methods.values())}
+
+
+def rescue_alerts(path: Path) -> AlertRows:
+    """Give the alerts of a damaged ledger; one that is wrong is found out by the first evaluations."""
+    return _rescued(path, alerts.read) or AlertRows()
+
+
+def _rescued(path: Path, reader: Callable[[sqlite3.Connection], T]) -> T | None:
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)
         try:
-            accounts = read(connection)
+            return reader(connection)
         finally:
             connection.close()
     except (sqlite3.Error, LedgerDamaged) as error:
         log.warning("ledger_rescue_failed path=%s detail=%s", path, error)
-        return {}
-    return {uuid: account for uuid, account in accounts.items() if account.energy_mj == sum(account.methods.values())}
+        return None
 
 
 def remains(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from wattledger.exporter.snapshot import LedgerHealth
 from wattledger.rules.account import DeviceAccount, Entry
@@ -10,6 +11,9 @@ from wattledger.rules.instant import Instant
 from .backlog import Backlog, rows_within
 from .base import HistoryRow
 from .prune import Pruning
+
+if TYPE_CHECKING:
+    from wattledger.rules.alerting import GroupMemory
 
 
 class MemoryLedger:
@@ -23,6 +27,7 @@ class MemoryLedger:
         detail: str = "kept in memory only; give a --state-dir to keep the counters over a restart",
     ) -> None:
         self._accounts = dict(accounts or {})
+        self._alerts: dict[str, GroupMemory] = {}
         self._backlog = Backlog()
         self._pruning = Pruning(history_days)
         self._detail = detail
@@ -33,11 +38,23 @@ class MemoryLedger:
         """Give the accounts by uuid."""
         return dict(self._accounts)
 
-    def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
-        """Keep *accounts* and add *entries* to the history."""
+    def load_alerts(self) -> "dict[str, GroupMemory]":
+        """Give the alerts by group."""
+        return dict(self._alerts)
+
+    def commit(
+        self,
+        accounts: Mapping[str, DeviceAccount],
+        entries: Sequence[Entry],
+        at: Instant,
+        alerts: "Mapping[str, GroupMemory] | None" = None,
+    ) -> None:
+        """Keep *accounts* and *alerts*, and add *entries* to the history."""
         first_hour = self._pruning.first_hour(at)
         with self._mutex:
             self._accounts.update(accounts)
+            if alerts is not None:
+                self._alerts = {group: memory for group, memory in alerts.items() if memory.alerts}
             self._backlog.add(entries, first_hour=first_hour)
             self._backlog.trim(first_hour=first_hour)
             self._last_commit_wall_ns = at.wall_ns

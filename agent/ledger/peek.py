@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wattledger.rules.account import DeviceAccount
 
-from . import rows
+from . import alerts, rows
+from .alerts import AlertRows
 from .base import LedgerTooNew
 from .migrate import NEWEST_VERSION
 from .store import connect
@@ -16,12 +17,13 @@ from .store import connect
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """The accounts of a ledger file, and where in its life it was. No file: no identity."""
+    """The accounts and alerts of a ledger file, and where in its life it was. No file: no identity."""
 
     accounts: dict[str, DeviceAccount] = field(default_factory=dict)
     identity: int | None = None
     commits: int = 0
     last_commit_wall_ns: int | None = None
+    alerts: AlertRows = field(default_factory=AlertRows)
 
 
 def peek(path: Path) -> Peek:
@@ -36,7 +38,8 @@ def peek(path: Path) -> Peek:
             raise LedgerTooNew(path, version, NEWEST_VERSION)
         connection.execute("BEGIN")
         book = connection.execute("SELECT created_wall_ns, commits, last_commit_wall_ns FROM book").fetchone()
-        return Peek(rows.read(connection), *book)
+        identity, commits, last_commit_wall_ns = book
+        return Peek(rows.read(connection), identity, commits, last_commit_wall_ns, alerts.read(connection))
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 import logging
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from wattledger.agent.clock import Clock
-from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import damage
@@ -40,34 +40,35 @@ class Place:
         self._in_doubt: dict[Key, Cell] | None = None  # what a COMMIT that failed may have stored after all
         self._moved_mono_ns: int | None = None
 
-    def begin(self, at: Instant) -> dict[str, DeviceAccount]:
-        """Open the ledger for the first time and give its accounts; a damaged one is replaced, and rescued from.
+    def begin(self, at: Instant) -> Peek:
+        """Open the ledger for the first time and give what it says; a damaged one is replaced, and rescued from.
 
         Raises LedgerLocked, LedgerTooNew, sqlite3.Error, OSError.
         """
         self._take_lock()
         try:
-            accounts = self._open_first(at)
+            return self._open_first(at)
         except (sqlite3.Error, LedgerDamaged) as error:
             if not damage.is_damage(error):
                 raise
             target = self.replace(error, at)
-            accounts = damage.rescue(target)
-            log.warning("ledger_begun_anew path=%s devices_carried_on=%d", self.path, len(accounts))
+            rescued = Peek(damage.rescue(target), alerts=damage.rescue_alerts(target))
+            log.warning("ledger_begun_anew path=%s devices_carried_on=%d", self.path, len(rescued.accounts))
             self._open_first(at)
-            if self.store is not None and accounts:
-                self.store.write(accounts, {}, at, pruning=None)
-        return accounts
+            if self.store is not None and (rescued.accounts or rescued.alerts.alerts):
+                self.store.write(rescued.accounts, {}, at, pruning=None, alerts=rescued.alerts)
+                rescued = replace(rescued, last_commit_wall_ns=self.store.last_commit_wall_ns)
+        return rescued
 
-    def _open_first(self, at: Instant) -> dict[str, DeviceAccount]:
+    def _open_first(self, at: Instant) -> Peek:
         store, _ = self._open_file(at, check_ns=CHECK_NS)
         try:
-            accounts = store.load()
+            found = Peek(store.load(), last_commit_wall_ns=store.last_commit_wall_ns, alerts=store.load_alerts())
         except BaseException:
             store.close(fold_log=False)
             raise
         self.store = store
-        return accounts
+        return found
 
     def read_only(self) -> Peek:
         """Give what can be read of a ledger that could not be opened for writing. Raises LedgerTooNew."""
@@ -75,7 +76,9 @@ class Place:
             self._base = peek(self.path)
         except (sqlite3.Error, OSError, LedgerDamaged) as error:
             log.error("ledger_unreadable detail=%s", describe(error, self._dir))  # noqa: TRY400  (no trace for operators)
-            return Peek(damage.rescue(self.path)) if damage.is_damage(error) else Peek()
+            if not damage.is_damage(error):
+                return Peek()
+            return Peek(damage.rescue(self.path), alerts=damage.rescue_alerts(self.path))
         return self._base
 
     def attached(self, at: Instant, backlog: Backlog) -> Store:

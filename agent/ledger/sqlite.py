@@ -5,13 +5,16 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wattledger.agent.clock import Clock
 from wattledger.exporter.snapshot import LedgerHealth
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
+from . import alerts as alert_rows
 from . import damage
+from .alerts import AlertRows
 from .backlog import Backlog, rows_within
 from .base import HistoryRow, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew
 from .peek import reading
@@ -19,6 +22,9 @@ from .place import Place
 from .prune import Pruning
 from .store import cells_within, size_bytes
 from .trouble import describe, is_busy, is_full
+
+if TYPE_CHECKING:
+    from wattledger.rules.alerting import GroupMemory
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ class SqliteLedger:
         self._pruning = Pruning(history_days)
         self._mutex = threading.Lock()
         self._accounts: dict[str, DeviceAccount] = {}  # of every device ever seen, as last committed
+        self._alerts = AlertRows()
         self._backlog = Backlog()
         self._restarted: set[str] = set()  # devices whose counters restarted since they were last written
         self._suspicion = ""  # why the file is to be looked over before the next write
@@ -50,9 +57,7 @@ class SqliteLedger:
 
     def _begin(self, at: Instant) -> None:
         try:
-            self._accounts = self._place.begin(at)
-            if self._place.store is not None:
-                self._last_commit_wall_ns = self._place.store.last_commit_wall_ns
+            found = self._place.begin(at)
         except (LedgerLocked, LedgerTooNew):
             self._place.close()
             raise
@@ -63,18 +68,33 @@ class SqliteLedger:
             except LedgerTooNew:
                 self._place.close()
                 raise
-            self._accounts, self._last_commit_wall_ns = dict(found.accounts), found.last_commit_wall_ns
+        self._accounts, self._alerts = dict(found.accounts), found.alerts
+        self._last_commit_wall_ns = found.last_commit_wall_ns
 
     def load(self) -> dict[str, DeviceAccount]:
         """Give the accounts as the ledger knows them, by uuid."""
         with self._mutex:
             return dict(self._accounts)
 
-    def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
-        """Store *accounts* and add *entries*. Trouble with the disk raises nothing: see `health`."""
+    def load_alerts(self) -> "dict[str, GroupMemory]":
+        """Give the alerts as the ledger knows them, by group."""
+        with self._mutex:
+            known = self._alerts
+        return alert_rows.decode(known)
+
+    def commit(
+        self,
+        accounts: Mapping[str, DeviceAccount],
+        entries: Sequence[Entry],
+        at: Instant,
+        alerts: "Mapping[str, GroupMemory] | None" = None,
+    ) -> None:
+        """Store *accounts* and *alerts*, and add *entries*. Trouble with the disk raises nothing: see `health`."""
         with self._mutex:
             self._restarted.update(_with_fallen_counters(self._accounts, accounts))
             self._accounts.update(accounts)
+            if alerts is not None:
+                self._alerts = alert_rows.encode(alerts, self._alerts)
             self._backlog.add(entries, first_hour=self._pruning.first_hour(at))
             self._committed_at = at
             if at.mono_ns >= self._look_due_ns:
@@ -164,7 +184,14 @@ class SqliteLedger:
             self._place.look_again()
         # Deleting takes room in the log: not while room is what is missing.
         pruning = None if self._detail else self._pruning
-        store.write(self._accounts, self._backlog.cells, at, pruning=pruning, counters_now=counters_now)
+        store.write(
+            self._accounts,
+            self._backlog.cells,
+            at,
+            pruning=pruning,
+            counters_now=counters_now,
+            alerts=self._alerts,
+        )
         self._backlog.cells.clear()
         self._restarted.clear()
 

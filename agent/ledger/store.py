@@ -10,7 +10,9 @@ from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.state import State
 
+from . import alerts as alert_rows
 from . import damage, rows
+from .alerts import AlertRows
 from .backlog import Key, hours_within
 from .base import LedgerDamaged
 from .hours import Cell
@@ -83,6 +85,7 @@ class Store:
         self._written: dict[str, rows.Rows] = {}
         self._counters_mono_ns: dict[str, int] = {}
         self._device_ids: dict[str, int] = {}
+        self._alerts: AlertRows | None = None  # in the file, where that is known
 
     def _prepare(self, clock: Clock, check_ns: int) -> None:
         migrate(self._connection, self._path)  # first: a file that is refused stays as it is
@@ -112,6 +115,11 @@ class Store:
         """Give all accounts. Raises LedgerDamaged, sqlite3.Error."""
         return rows.read(self._connection)
 
+    def load_alerts(self) -> AlertRows:
+        """Give the rows of all alerts. Raises sqlite3.Error."""
+        self._alerts = alert_rows.read(self._connection)
+        return self._alerts
+
     def write(
         self,
         accounts: Mapping[str, DeviceAccount],
@@ -120,6 +128,7 @@ class Store:
         *,
         pruning: Pruning | None,
         counters_now: frozenset[str] | None = frozenset(),
+        alerts: AlertRows,
     ) -> None:
         """Store what changed since the last write, and add *cells*, in one transaction.
 
@@ -133,6 +142,8 @@ class Store:
             for uuid, after in written.items():
                 rows.write(connection, self._device_id(uuid), self._written.get(uuid), after)
             self._add(cells)
+            if alerts is not self._alerts:
+                alert_rows.write(connection, self._alerts, alerts)
             if pruning is not None:
                 pruning.step(connection, at)
             connection.execute(
@@ -151,6 +162,7 @@ class Store:
             if after["counter"] is not self._written.get(uuid, {}).get("counter"):
                 self._counters_mono_ns[uuid] = at.mono_ns
         self._written.update(written)
+        self._alerts = alerts
 
     def _encode(
         self, accounts: Mapping[str, DeviceAccount], at: Instant, counters_now: frozenset[str] | None

@@ -9,28 +9,27 @@ from wattledger.rules.alerting import RuleGroup
 from ..config.document import Document, read_document
 from ..config.problem import Problem, in_order, quoted
 from .fields import Fields, Problems
-from .rule_fields import Identity, read_labels, read_rule
+from .rule_fields import Identity, RuleSite, read_labels, read_rule
 
 _GROUP_FIELDS = ("name", "interval", "query_offset", "limit", "labels", "rules")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
-    """What a file gave. With `problems` the groups are incomplete and must not be evaluated."""
+    """What a file gave. With `problems` the groups are incomplete and must not be evaluated.
+
+    `sites` tell where each rule of each group was written.
+    """
 
     groups: tuple[RuleGroup, ...]
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    sites: tuple[tuple[RuleSite, ...], ...] = ()
 
 
 def load_rule_file(path: Path) -> LoadedRules:
     """Read the rule file at *path*."""
     return load_rules(read_document(path, named_by="the path of the rule file"))
-
-
-def check_rule_file(path: Path) -> tuple[Problem, ...]:
-    """Give what is wrong with the rule file at *path*, nothing when its rules can be used."""
-    return load_rule_file(path).problems
 
 
 def load_rules(document: Document) -> LoadedRules:
@@ -40,11 +39,12 @@ def load_rules(document: Document) -> LoadedRules:
         return LoadedRules((), in_order(problems.found))
     root = Fields(document.root, "", problems)
     root.known(("groups",))
-    groups = tuple(_groups(root, document.origin.name, warnings))
-    return LoadedRules(groups, in_order(problems.found), in_order(warnings.found))
+    read = tuple(_groups(root, document.origin.name, warnings))
+    groups, sites = tuple(group for group, _ in read), tuple(sites for _, sites in read)
+    return LoadedRules(groups, in_order(problems.found), in_order(warnings.found), sites)
 
 
-def _groups(root: Fields, file: str, warnings: Problems) -> Iterator[RuleGroup]:
+def _groups(root: Fields, file: str, warnings: Problems) -> Iterator[tuple[RuleGroup, tuple[RuleSite, ...]]]:
     names: dict[str, Fields] = {}
     identities: dict[Identity, Fields] = {}
     for fields in root.mappings("groups"):
@@ -77,18 +77,19 @@ class _Duplicates:
             self.warnings.add(fields.place, fields.path, message)
 
 
-def _group(fields: Fields, name: str, file: str, duplicates: _Duplicates) -> RuleGroup:
+def _group(fields: Fields, name: str, file: str, duplicates: _Duplicates) -> tuple[RuleGroup, tuple[RuleSite, ...]]:
     interval_ms = fields.duration_ms("interval")
     offset_ms = fields.duration_ms("query_offset")
     limit = fields.integer("limit")
     labels = read_labels(fields, "labels")
-    rules = []
+    rules, sites = [], []
     for rule_fields in fields.mappings("rules"):
         read = read_rule(rule_fields, labels)
         duplicates.note(read.identity, rule_fields)
         if read.rule is not None:
             rules.append(read.rule)
-    return RuleGroup(
+            sites.append(read.site)
+    group = RuleGroup(
         name,
         file,
         tuple(rules),
@@ -96,3 +97,4 @@ def _group(fields: Fields, name: str, file: str, duplicates: _Duplicates) -> Rul
         limit=limit or 0,
         query_offset_ms=offset_ms,
     )
+    return group, tuple(sites)

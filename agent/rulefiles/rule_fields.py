@@ -1,6 +1,7 @@
 """One rule of a rule file: its fields to a rule, or to what is wrong with them; groups are not its matter."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from wattledger.rules.alerting import AlertingRule, RecordingRule, Rule
@@ -8,7 +9,8 @@ from wattledger.rules.promql.expression import Expression, compile_expression
 from wattledger.rules.promql.model import METRIC_NAME, PromqlError
 from wattledger.rules.templates import Template, TemplateSyntaxError, compile_template
 
-from ..config.problem import quoted
+from ..config.document import Mapping as MappingNode
+from ..config.problem import Place, quoted
 from .fields import Fields, Written
 
 _RULE_FIELDS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
@@ -28,10 +30,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSite:
+    """Where a rule was written, for what is found out about it later: `path` is how messages name it.
+
+    `texts` are the places of its labels and annotations, by `labels.NAME` and `annotations.NAME`.
+    """
+
+    path: str
+    expr: Place
+    texts: Mapping[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRule:
     """A rule as read; `rule` is None when something is wrong with it."""
 
     identity: Identity
+    site: RuleSite
     rule: Rule | None
 
 
@@ -65,7 +80,18 @@ def read_rule(fields: Fields, group_labels: LabelTexts) -> ReadRule:
         rule = _alerting(fields, alert, expression, labels)
     elif expression is not None:
         rule = RecordingRule(record, expression, tuple(sorted((name, text.text) for name, text in labels.items())))
-    return ReadRule(identity, rule if len(fields.problems.found) == before else None)
+    return ReadRule(identity, _site(fields, labels), rule if len(fields.problems.found) == before else None)
+
+
+def _site(fields: Fields, labels: LabelTexts) -> RuleSite:
+    texts = {f"labels.{name}": written.place for name, written in labels.items()}
+    return RuleSite(fields.path, fields.place_of("expr"), texts | dict(_annotation_places(fields)))
+
+
+def _annotation_places(fields: Fields) -> Iterator[tuple[str, Place]]:
+    node = fields.node("annotations")
+    for entry in node.entries if isinstance(node, MappingNode) else ():
+        yield f"annotations.{entry.key.text}", entry.value.place
 
 
 def _check_kind(fields: Fields, record: str, alert: str) -> None:

@@ -3,7 +3,7 @@
 A new device metric is a row in `rules.quantity`, its reading in the source, and one row here.
 """
 
-from . import agent, device, energy, health, identity, mig
+from . import agent, device, energy, health, identity, mig, rules
 from .energy import has_energy
 from .family import (
     DEVICE_LABELS,
@@ -12,7 +12,6 @@ from .family import (
     Kind,
     Row,
     Subjects,
-    device_label_values,
     is_live,
     subjects_of,
 )
@@ -23,6 +22,7 @@ SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("Sensors", device.FAMILIES),
     ("Links and errors", health.FAMILIES),
     ("MIG", mig.FAMILIES),
+    ("Rules and alerts", rules.FAMILIES),
     ("Source of samples", agent.SOURCE_FAMILIES),
     ("The agent itself", agent.AGENT_FAMILIES),
 )
@@ -38,7 +38,6 @@ __all__ = [
     "Kind",
     "Row",
     "Subjects",
-    "device_label_values",
     "has_energy",
     "is_live",
     "subjects_of",

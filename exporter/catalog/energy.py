@@ -52,6 +52,11 @@ def _state_seconds(view: DeviceView) -> Iterator[Row]:
         yield extra, seconds(states.get(state, _NOTHING_YET).duration_ns)
 
 
+def _episode_energy(view: DeviceView) -> Iterator[Row]:
+    if view.state is not None and view.state_energy_mj is not None and has_energy(view):
+        yield (), joules(view.state_energy_mj)
+
+
 def _method_energy(view: DeviceView) -> Iterator[Row]:
     for method, energy_mj in view.account.methods.items():
         yield (method,), joules(energy_mj)
@@ -116,6 +121,11 @@ FAMILIES = (
         "Time by the state the device was in.",
         _state_seconds,
         labels=("state",),
+    ),
+    device(
+        "wattledger_gpu_state_episode_energy_joules",
+        "Energy since the device has been in its present state, or since the agent started if that was later.",
+        _episode_energy,
     ),
     device(
         "wattledger_gpu_avoidable_energy_joules_total",

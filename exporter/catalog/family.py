@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from wattledger.rules.quantity import Quantity
 
 if TYPE_CHECKING:
+    from wattledger.exporter.rules_health import AlertView
     from wattledger.exporter.snapshot import DeviceView, Snapshot
     from wattledger.rules.reading import MigInstance, Values
 
@@ -40,6 +41,7 @@ class Subjects(Generic[Base]):
     known: list[tuple[Base, DeviceView]]  # every device of the page
     live: list[tuple[Base, DeviceView]]  # those that are listed by the source and answer it
     instances: list[tuple[Base, MigInstance]]  # MIG instances of live devices
+    alerts: list[tuple[Base, AlertView]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,22 @@ class InstanceFamily(Family):
             yield base, read(instance)
 
 
+@dataclass(frozen=True, slots=True)
+class AlertFamily(Family):
+    """A family with a row for each alert; every alert brings further labels of its own."""
+
+    read: Callable[[AlertView], float]
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        return ALERT_LABELS
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        for base, alert in subjects.alerts:
+            yield base, (((), self.read(alert)),)
+
+
+ALERT_LABELS = ("alertname", "alertstate")
 DEVICE_LABELS = ("gpu", "uuid")
 INSTANCE_LABELS = (*DEVICE_LABELS, "mig_uuid", "gpu_instance", "compute_instance")
 
@@ -151,17 +169,28 @@ def device_label_values(view: DeviceView) -> tuple[str, ...]:
 
 
 def subjects_of(
-    snapshot: Snapshot,
-    *,
-    device: Callable[[DeviceView], Base],
-    instance: Callable[[DeviceView, MigInstance], Base],
-    nothing: Base,
+    snapshot: Snapshot, *, labelled: Callable[[tuple[str, ...], tuple[str, ...]], Base], nothing: Base
 ) -> Subjects[Base]:
-    """Give the subjects of *snapshot*; *device* and *instance* make the common labels of each."""
-    known = [(device(view), view) for view in snapshot.devices]
+    """Give the subjects of *snapshot*; *labelled* makes common labels of their names and values."""
+
+    def instance(view: DeviceView, mig: MigInstance) -> Base:
+        own = (mig.uuid, str(mig.gpu_instance), str(mig.compute_instance))
+        return labelled(INSTANCE_LABELS, device_label_values(view) + own)
+
+    def alert(view: AlertView) -> Base:
+        names, values = zip(*view.series, strict=True)
+        return labelled(names, values)
+
+    known = [(labelled(DEVICE_LABELS, device_label_values(view)), view) for view in snapshot.devices]
     live = [(base, view) for base, view in known if is_live(view)]
-    instances = [(instance(view, mig), mig) for _, view in live for mig in view.reading.instances]
-    return Subjects(host=snapshot, nothing=nothing, known=known, live=live, instances=instances)
+    return Subjects(
+        host=snapshot,
+        nothing=nothing,
+        known=known,
+        live=live,
+        instances=[(instance(view, mig), mig) for _, view in live for mig in view.reading.instances],
+        alerts=[(alert(view), view) for view in snapshot.rules.alerts],
+    )
 
 
 class _HasValues(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from .family import DeviceFamily, HostFamily, InstanceFamily, Kind, Pick, Row, picked, rows_of
+from .family import AlertFamily, DeviceFamily, HostFamily, InstanceFamily, Kind, Pick, Row, picked, rows_of
 
 if TYPE_CHECKING:
+    from wattledger.exporter.rules_health import AlertView
     from wattledger.exporter.snapshot import DeviceView, Snapshot
     from wattledger.rules.reading import MigInstance
 
@@ -104,6 +105,11 @@ def measured_instance(name: str, text: str, pick: Pick, *, scale: int = 1) -> In
         quantities=tuple(quantity for _, quantity in picked(pick)),
         read=rows_of(pick, scale),
     )
+
+
+def alerts(name: str, text: str, read: Callable[[AlertView], float]) -> AlertFamily:
+    """Make a family read from each alert."""
+    return AlertFamily(name=name, kind=_kind(name), help=text, labels=(), quantities=(), read=read)
 
 
 def _kind(name: str) -> Kind:

@@ -128,8 +128,7 @@ class Loop:
     def _guarded(self, connection: Connection, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception as error:
-            # The guard of the loop: a defect met by one client must not end the service for the others.
+        except Exception as error:  # the loop's guard: a defect met by one client must not end the service for others
             LOG.exception("http connection=dropped error=%s", type(error).__name__)
             connection.drop()
         self._settle(connection)

@@ -58,7 +58,7 @@ class PageServer:
                     self._web_config, deliver=mailbox.put, limits=limits, wall_ns=self._wall_ns
                 )
             listener = open_listener(self._listen)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave descriptors behind; it is raised again
             mailbox.close()
             raise
         self._port = listener.getsockname()[1]

@@ -1,10 +1,11 @@
 """Prometheus's rules evaluated over time: recorded series and alerts. What stands here is all that others may use."""
 
-from .alert import DEFAULT_RESEND_DELAY_MS, RESOLVED_RETENTION_MS, Alert, AlertState
+from .alert import DEFAULT_RESEND_DELAY_MS, RESOLVED_RETENTION_MS, Alert, AlertState, Hold
 from .engine import EngineSettings, GroupEngine, RuleOutcome
 from .expansion import ExternalNames
 from .model import AlertingRule, RecordingRule, Rule, RuleGroup
-from .restore import RestoreSettings, SavedAlert
+from .restore import RestoreSettings
+from .resume import GroupMemory, KeptAlert
 from .schedule import Due, Schedule
 from .storage import AppendableStorage, Refusal, SampleRefusedError
 
@@ -19,6 +20,9 @@ __all__ = [
     "EngineSettings",
     "ExternalNames",
     "GroupEngine",
+    "GroupMemory",
+    "Hold",
+    "KeptAlert",
     "RecordingRule",
     "Refusal",
     "RestoreSettings",
@@ -26,6 +30,5 @@ __all__ = [
     "RuleGroup",
     "RuleOutcome",
     "SampleRefusedError",
-    "SavedAlert",
     "Schedule",
 ]

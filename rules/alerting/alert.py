@@ -22,10 +22,19 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """How long an alert from before a restart, at `since_ms`, stays as it was while its series is not found again."""
+
+    since_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """An alert of one labelset. Times in Unix milliseconds, None for what has not happened.
 
-    `resolved_at_ms` is set while an alert that fired is kept to be reported as over.
+    `resolved_at_ms` is set while an alert that fired is kept to be reported as over. `hold` is set from a restart
+    until the alert's series is found again.
     """
 
     labels: Labels
@@ -38,6 +47,7 @@ class Alert:
     keep_firing_since_ms: int | None = None
     last_sent_at_ms: int | None = None
     valid_until_ms: int | None = None
+    hold: Hold | None = None
 
     def needs_sending(self, now_ms: int, resend_delay_ms: int) -> bool:
         """Tell whether the receivers should hear of this alert, again or for the first time."""

@@ -10,16 +10,18 @@ from wattledger.rules.promql.expression import DEFAULT_LOOKBACK_MS, DEFAULT_STEP
 from wattledger.rules.promql.model import STALE, Element, Labels, PromqlError, Scalar, String
 from wattledger.rules.templates import ExpansionError, QuerySample
 
-from .alert import Alert, AlertState
+from .alert import Alert, AlertState, Hold
 from .expansion import Expansion, ExternalNames, query_samples
 from .failure import RuleFailedError
+from .identity import identities
 from .model import AlertingRule, RecordingRule, Rule, RuleGroup
 from .recording import recorded
-from .restore import RestoreSettings, SavedAlert, restored, saved_alerts
+from .restore import RestoreSettings
+from .resume import GroupMemory, KeptAlert, remembered, resumed
 from .storage import AppendableStorage, SampleRefusedError
 from .transitions import after_evaluation, alert_series
 
-_MOST_COMPILED_QUERIES = 64
+_MOST_COMPILED_QUERIES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class _RuleState:
     """What is known of a rule from its last evaluations."""
 
     rule: Rule
+    identity: str
     series: frozenset[Labels] = frozenset()
     alerts: dict[Labels, Alert] = field(default_factory=dict)
     error: str | None = None
@@ -57,23 +60,24 @@ class _RuleState:
 class GroupEngine:
     """One group with the state of its rules.
 
-    Where `awaits_restore` is set, ALERTS is not written until `restore` was called: the first evaluations after a
-    restart may lack the samples that alerts need.
+    For alerts to survive a kill, `memory` is stored after each evaluation and before `take_due` is called, so that no
+    receiver knows more than the next process does; that one calls `resume` and `take_due` before it evaluates.
     """
 
     group: RuleGroup
     settings: EngineSettings = field(default_factory=EngineSettings)
-    awaits_restore: bool = False
     evaluations: int = 0
     missed: int = 0
     failures: int = 0
     last_at_ms: int | None = None
     _states: list[_RuleState] = field(init=False)
     _ending: set[Labels] = field(default_factory=set)
+    _unconfirmed: GroupMemory | None = None  # what was resumed, until an evaluation makes it our own
     _compiled: dict[str, Expression] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._states = [_RuleState(rule) for rule in self.group.rules]
+        rules = self.group.rules
+        self._states = [_RuleState(rule, name) for rule, name in zip(rules, identities(rules), strict=True)]
 
     @property
     def offset_ms(self) -> int:
@@ -91,6 +95,7 @@ class GroupEngine:
         outcomes = tuple(self._rule(state, storage, at_ms) for state in self._states)
         self.failures += sum(outcome.error is not None for outcome in outcomes)
         self.last_at_ms = at_ms
+        self._unconfirmed = None
         self._end(storage, self._ending, at_ms)
         self._ending = set()
         return outcomes
@@ -121,40 +126,51 @@ class GroupEngine:
                     due.append((state.rule, sent))
         return tuple(due)
 
-    def save(self) -> tuple[SavedAlert, ...]:
-        """Give what has to outlive the process so that pending times go on after a restart."""
-        if self.last_at_ms is None:
-            return ()
-        return saved_alerts((alert for _, alert in self.alerts()), self.last_at_ms)
+    def memory(self) -> GroupMemory | None:
+        """Give what has to outlive the process for `resume`, None before the first evaluation of a group's life.
 
-    @property
-    def ready_to_restore(self) -> bool:
-        """Tell whether `restore` is due: Prometheus waits for two evaluations, so that alerts have their samples."""
-        return self.awaits_restore and self.evaluations >= 2
+        Between `resume` and the next evaluation it is what was resumed: nobody has looked since.
+        """
+        if self._unconfirmed is not None or self.last_at_ms is None:
+            return self._unconfirmed
+        seen_at_ms = self.last_at_ms
+        alerts = ((state.identity, alert) for state in self._states for alert in state.alerts.values())
+        return GroupMemory(seen_at_ms, tuple(remembered(rule, alert, seen_at_ms) for rule, alert in alerts))
 
-    def restore(self, saved: Iterable[SavedAlert], now_ms: int) -> None:
-        """Carry over how long the alerts of now were pending before the restart; ALERTS is written from here on."""
-        kept = tuple(saved)
+    def keep(self) -> tuple[KeptAlert, ...]:
+        """Give the alerts of `memory`: pending, firing, and those that are over and kept to be reported."""
+        memory = self.memory()
+        return () if memory is None else memory.alerts
+
+    def resume(self, kept: Iterable[KeptAlert], *, seen_at_ms: int, now_ms: int, hold_ms: int) -> None:
+        """Go on with the alerts of the process before, last evaluated at *seen_at_ms*; before the first evaluation.
+
+        Each stays as it was for *hold_ms* unless its series is found before, and lives on as usual from there.
+        Nothing is resumed after an outage that the settings do not bridge, nor for rules that are gone.
+        """
+        memory = GroupMemory(seen_at_ms, tuple(kept))
+        self._unconfirmed = memory
+        if not self.settings.restore.bridges(seen_at_ms, now_ms):
+            return
+        hold = Hold(now_ms, now_ms + hold_ms)
         for state in self._states:
             if isinstance(state.rule, AlertingRule):
-                state.alerts = restored(state.rule, state.alerts, kept, now_ms=now_ms, settings=self.settings.restore)
-        self.awaits_restore = False
+                own = (one.alert for one in memory.alerts if one.rule == state.identity)
+                state.alerts = resumed(
+                    state.rule, own, seen_at_ms=seen_at_ms, hold=hold, settings=self.settings.restore
+                )
 
     def adopt(self, old: "GroupEngine") -> None:
         """Take over the state of the rules that *old*, the group before a reload, has in common with this one.
 
-        Rules are the same when name and labels are; series of those that are gone end at the next evaluation.
+        Rules are the same when their identities are; series of those that are gone end at the next evaluation.
         """
-        waiting: dict[object, list[_RuleState]] = {}
-        for state in old._states:  # noqa: SLF001  (its own kind)
-            waiting.setdefault(_identity(state.rule), []).append(state)
+        former = {state.identity: state for state in old._states}  # noqa: SLF001  (its own kind)
         for state in self._states:
-            if same := waiting.get(_identity(state.rule)):
-                former = same.pop(0)
-                state.series, state.alerts = former.series, dict(former.alerts)
-        self._ending = set(old._ending)  # noqa: SLF001  (its own kind)
-        self._ending.update(*(state.series for rest in waiting.values() for state in rest))
-        self.awaits_restore = old.awaits_restore
+            if same := former.pop(state.identity, None):
+                state.series, state.alerts = same.series, dict(same.alerts)
+        self._ending = set(old._ending).union(*(state.series for state in former.values()))  # noqa: SLF001
+        self._unconfirmed = old._unconfirmed  # noqa: SLF001
         self.evaluations, self.missed, self.failures = old.evaluations, old.missed, old.failures
         self.last_at_ms = old.last_at_ms
 
@@ -184,8 +200,6 @@ class GroupEngine:
         state.alerts = after_evaluation(
             rule, state.alerts, elements, at_ms=at_ms, limit=self.group.limit, expansion=expansion
         )
-        if self.awaits_restore:
-            return ()
         active = (alert for alert in state.alerts.values() if alert.state is not AlertState.INACTIVE)
         return tuple(element for alert in active for element in alert_series(rule, alert))
 
@@ -237,9 +251,3 @@ class GroupEngine:
             raise ExpansionError(f"query `{text}`: {error}") from None
         except RuleFailedError as error:
             raise ExpansionError(f"query `{text}`: {error}") from None
-
-
-def _identity(rule: Rule) -> object:
-    if isinstance(rule, RecordingRule):
-        return ("record", rule.record, rule.labels)
-    return ("alert", rule.alert, tuple((name, text.source) for name, text in rule.labels))

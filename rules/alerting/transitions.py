@@ -1,6 +1,6 @@
 """One evaluation of an alerting rule: alerts before and a result to alerts after; a pure function of time and values.
 
-The transitions are those of Prometheus (rules/alerting.go).
+The transitions are those of Prometheus (rules/alerting.go); the hold after a restart is ours.
 """
 
 from collections.abc import Mapping
@@ -60,11 +60,20 @@ def _present(known: Alert | None, found: Alert) -> Alert:
     """Give the alert of a series that is there: a new one, or the known one with its value and texts of now."""
     if known is None or known.state is AlertState.INACTIVE:
         return found
-    return replace(known, value=found.value, annotations=found.annotations, keep_firing_since_ms=None)
+    return replace(
+        known,
+        value=found.value,
+        annotations=found.annotations,
+        active_at_ms=active_at_ms(known, found.active_at_ms),
+        keep_firing_since_ms=None,
+        hold=None,
+    )
 
 
 def _absent(rule: AlertingRule, known: Alert, at_ms: int) -> Alert | None:
     """Give what becomes of an alert whose series is gone: kept firing, kept as resolved for a while, or nothing."""
+    if known.hold is not None and at_ms < known.hold.until_ms:
+        return known  # after a restart a series that is not there may only lack its samples
     if known.state is AlertState.PENDING:
         return None
     if known.state is AlertState.INACTIVE:
@@ -78,10 +87,17 @@ def _absent(rule: AlertingRule, known: Alert, at_ms: int) -> Alert | None:
 
 
 def _risen(rule: AlertingRule, alert: Alert, at_ms: int) -> Alert:
-    """Let a pending alert fire once it has been active for the rule's `for`."""
-    if alert.state is AlertState.PENDING and at_ms - alert.active_at_ms >= rule.for_ms:
+    """Let a pending alert fire once it has been active for the rule's `for`; not while nothing is known of it."""
+    if alert.state is AlertState.PENDING and alert.hold is None and at_ms - alert.active_at_ms >= rule.for_ms:
         return replace(alert, state=AlertState.FIRING, fired_at_ms=at_ms)
     return alert
+
+
+def active_at_ms(alert: Alert, at_ms: int) -> int:
+    """Give since when *alert* counts as active at *at_ms*: a pending one waits while it is held."""
+    if alert.hold is None or alert.state is not AlertState.PENDING:
+        return alert.active_at_ms
+    return alert.active_at_ms + at_ms - alert.hold.since_ms
 
 
 def alert_series(rule: AlertingRule, alert: Alert) -> tuple[Element, Element]:

@@ -95,7 +95,9 @@ class DaemonProcess:
         for line in self.process.stdout:
             if line.startswith("metrics:"):
                 return line.split(maxsplit=1)[1].strip().removesuffix("/metrics")
-        raise AssertionError(f"the daemon did not start: exit code {self.process.wait()}\n{self.logged()}")
+        code = self.process.wait()
+        self._close()
+        raise AssertionError(f"the daemon did not start: exit code {code}\n{self.logged()}")
 
     def logged(self) -> str:
         """Give what was logged so far."""

@@ -18,6 +18,7 @@ from wattledger.agent.pipeline import Pipeline, SamplerHealth, Toll, fresh_limit
 from wattledger.agent.policy import host_policy
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot
 from wattledger.rules.account import DeviceAccount, Entry
+from wattledger.rules.alerting import GroupMemory
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import Sample, SourceFailure, SourceKind, XidEvent, without_values
@@ -42,12 +43,21 @@ class Books:
     def load(self) -> dict[str, DeviceAccount]:
         return self.inner.load()
 
-    def commit(self, accounts: Mapping[str, DeviceAccount], entries: Sequence[Entry], at: Instant) -> None:
+    def load_alerts(self) -> dict[str, GroupMemory]:
+        return self.inner.load_alerts()
+
+    def commit(
+        self,
+        accounts: Mapping[str, DeviceAccount],
+        entries: Sequence[Entry],
+        at: Instant,
+        alerts: Mapping[str, GroupMemory] | None = None,
+    ) -> None:
         assert self.pipeline is not None
         self.shown.append(snapshot(self.pipeline))
         if self.fails:
             raise DiskError
-        self.inner.commit(accounts, entries, at)
+        self.inner.commit(accounts, entries, at, alerts)
 
     def health(self) -> LedgerHealth:
         return self.inner.health()

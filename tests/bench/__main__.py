@@ -10,6 +10,7 @@ from tests.bench.cost import measure_costs
 from tests.bench.energy_error import METHODS, energy_errors
 from tests.bench.growth import ledger_bytes_per_gpu_year
 from tests.bench.restarts import joules_lost_over_restarts
+from tests.bench.rules_cost import INTERVAL_SECONDS, measure_rules
 from tests.bench.scale import measure_scale
 from tests.bench.table import Row, render
 
@@ -33,6 +34,7 @@ def main() -> int:
             "Energy against the closed-form truth over 60 s, host of 8 GPUs": lambda: _energy(folder),
             "Nothing lost": lambda: _lost(folder),
             "Scale": lambda: _scale(folder),
+            "Rules": lambda: _rules(folder),
         }
         for title, measure in parts.items():
             found = measure()
@@ -104,6 +106,21 @@ def _scale(folder: Path) -> list[Row]:
         ),
         Row("ledger growth per GPU-year", f"{per_year / 1e6:.2f} MB", "under 5 MB", per_year < 5e6),
     ]
+
+
+def _rules(folder: Path) -> list[Row]:
+    cost = measure_rules(folder)
+    title = f"16 GPUs x 7 MIG x 64 workloads every {INTERVAL_SECONDS} s"
+    return [
+        _share(f"{title}: {cost.rules} rules of all packs, {cost.alerts} alerts", cost.packs_seconds),
+        _share(f"{title}: the same, and a rate and an alert for each of 7,168 workloads", cost.workloads_seconds),
+        Row("history of the latter", f"{cost.history_bytes / MIB:.1f} MiB"),
+    ]
+
+
+def _share(what: str, seconds: float) -> Row:
+    share = seconds / INTERVAL_SECONDS
+    return Row(what, f"{seconds * 1000:.0f} ms: {share:.4f} of a core", "under 0.1 of a core", share < 0.1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wattledger.exporter.delivery import ReceiverKind, ReceiverStats
+from wattledger.exporter.rules_health import AlertView, GroupHealth, RulesHealth
 from wattledger.exporter.snapshot import (
     AgentHealth,
     ConfigHealth,
@@ -13,6 +15,8 @@ from wattledger.exporter.snapshot import (
     SourceHealth,
 )
 from wattledger.rules.account import Baseline, Carried, DeviceAccount, StateTotal, XidCount
+from wattledger.rules.alerting import AlertState
+from wattledger.rules.history import HistoryStats
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, HostFacts, MigInstance, Reading, SourceKind, Values
@@ -72,6 +76,7 @@ def view(index: int = 0, **changes: object) -> DeviceView:
         account=account(uuid),
         state=State.ACTIVE,
         state_since_wall_ns=WALL_NS - 90 * NS_PER_SECOND,
+        state_energy_mj=10_890_000,
         owner="alice",
         method=Method.COUNTER,
         divergence_ratio=1.0025,
@@ -119,6 +124,31 @@ def instances(made: DeviceView, count: int) -> DeviceView:
     return reading(made, instances=parts)
 
 
+def rules_health() -> RulesHealth:
+    """Give two groups, of which one has a rule that fails, two alerts, and two receivers, of which one is down."""
+    held = (("alertname", "WattledgerGpuHeld"), ("alertstate", "firing"), ("gpu", "8"), ("severity", "warning"))
+    lost = (("alertname", "WattledgerGpuLost"), ("alertstate", "pending"), ("gpu", "9"), ("severity", "critical"))
+    summary = (("summary", "GPU 8 has held a model and done nothing for 15m 0s"),)
+    at_ms = WALL_NS // 10**6
+    return RulesHealth(
+        groups=(
+            GroupHealth("idle.yml", "held", 3, 15_000, 240, 0, 1, at_ms, 1_500_000),
+            GroupHealth(
+                "/etc/site.rules.yml", "site", 1, 60_000, 60, 2, 0, at_ms, 90_000, (("Odd", 'many-to-many "x"'),)
+            ),
+        ),
+        alerts=(
+            AlertView("WattledgerGpuHeld", AlertState.FIRING, held, summary, at_ms - 900_000, 900.0),
+            AlertView("WattledgerGpuLost", AlertState.PENDING, lost, (), at_ms - 5_000, 1.0),
+        ),
+        history=HistoryStats(series=120, samples=2_400, memory_bytes=98_304, refused=0),
+        receivers=(
+            ReceiverStats(ReceiverKind.ALERTMANAGER, "http://10.0.0.1:9093", 17, 0, 0, 0, 10_000, WALL_NS, ""),
+            ReceiverStats(ReceiverKind.WEBHOOK, "https://hooks.example.org/gpu", 0, 3, 1, 2, 10_000, None, "refused"),
+        ),
+    )
+
+
 def snapshot(*devices: DeviceView, **changes: object) -> Snapshot:
     """Give a healthy host with *devices*; *changes* are fields of `Snapshot`."""
     made = Snapshot(
@@ -151,5 +181,6 @@ def snapshot(*devices: DeviceView, **changes: object) -> Snapshot:
             http_requests={200: 17, 404: 1},
             http_refused=0,
         ),
+        rules=rules_health(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # as above

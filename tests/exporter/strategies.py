@@ -7,6 +7,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from tests.exporter.snapshots import NOW
+from wattledger.exporter.delivery import ReceiverKind, ReceiverStats
+from wattledger.exporter.rules_health import AlertView, GroupHealth, RulesHealth
 from wattledger.exporter.snapshot import (
     AgentHealth,
     ConfigHealth,
@@ -16,6 +18,8 @@ from wattledger.exporter.snapshot import (
     SourceHealth,
 )
 from wattledger.rules.account import Baseline, Carried, DeviceAccount, StateTotal, XidCount
+from wattledger.rules.alerting import AlertState
+from wattledger.rules.history import HistoryStats
 from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, EnergyScope, HostFacts, MigInstance, Reading, SourceKind, Values
@@ -100,12 +104,51 @@ def _views(draw: st.DrawFn, number: int) -> DeviceView:
         state=draw(maybe(st.sampled_from(State))),
         state_detail=draw(TEXTS),
         state_since_wall_ns=draw(WALL_NS),
+        state_energy_mj=draw(maybe(COUNTS)),
         owner=draw(TEXTS),
         divergence_ratio=draw(maybe(st.floats(0, 2))),
         counter_suspect=draw(st.booleans()),
         baselines=tuple(
             Baseline(kind, draw(st.sampled_from(BaselineOrigin)), draw(st.integers(0, 10**6)))
             for kind in draw(st.sets(st.sampled_from(BaselineKind)))
+        ),
+    )
+
+
+_LABEL_NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
+
+
+@st.composite
+def _alerts(draw: st.DrawFn, number: int) -> AlertView:
+    state = draw(st.sampled_from([AlertState.PENDING, AlertState.FIRING]))
+    labels = draw(st.dictionaries(_LABEL_NAMES, TEXTS, max_size=3))
+    labels |= {"alertname": f"A{number}", "alertstate": state.value}
+    return AlertView(f"A{number}", state, tuple(sorted(labels.items())), (("summary", draw(TEXTS)),), 0, 1.0)
+
+
+@st.composite
+def _rules(draw: st.DrawFn) -> RulesHealth:
+    groups = st.builds(
+        GroupHealth,
+        file=TEXTS,
+        name=st.just("g"),
+        rules=st.integers(0, 9),
+        interval_ms=st.integers(1, 10**6),
+        evaluations=COUNTS,
+        last_at_ms=maybe(COUNTS),
+        duration_ns=maybe(COUNTS),
+        errors=st.lists(st.tuples(TEXTS, TEXTS), max_size=1).map(tuple),
+    )
+    history = st.builds(HistoryStats, COUNTS, COUNTS, COUNTS, COUNTS)
+    return RulesHealth(
+        groups=tuple(draw(st.lists(groups, max_size=1))),
+        alerts=tuple(draw(_alerts(number)) for number in range(draw(st.integers(0, 3)))),
+        history=draw(maybe(history)),
+        receivers=tuple(
+            ReceiverStats(
+                ReceiverKind.WEBHOOK, f"r{number}", 1, draw(COUNTS), 0, 0, 10, draw(maybe(WALL_NS)), draw(TEXTS)
+            )
+            for number in range(draw(st.integers(0, 2)))
         ),
     )
 
@@ -145,4 +188,5 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
                 http_requests=maybe(st.dictionaries(st.integers(100, 599), COUNTS, max_size=3)),
             )
         ),
+        rules=draw(_rules()),
     )

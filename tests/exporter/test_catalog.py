@@ -34,6 +34,7 @@ CONTRACT = {
     "wattledger_tick_duration_seconds": (),
     "wattledger_sample_timestamp_seconds": (),
     "wattledger_source_info": ("source",),
+    "ALERTS": ("alertname", "alertstate"),
 }
 
 
@@ -48,7 +49,8 @@ def test_names_are_unique_prefixed_and_of_base_units() -> None:
     names = [family.name for family in FAMILIES]
     assert len(set(names)) == len(names)
     for family in FAMILIES:
-        assert re.fullmatch(r"wattledger_[a-z][a-z0-9_]*[a-z]", family.name)
+        # The one name that is not ours is Prometheus's own.
+        assert family.name == "ALERTS" or re.fullmatch(r"wattledger_[a-z][a-z0-9_]*[a-z]", family.name)
         assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
         assert not re.search(r"_(mj|mw|ns|ms|percent|mib|kwh|mhz)(_|$)", family.name)
         # Prometheus attaches these to every scraped series and would rename ours.

@@ -296,6 +296,17 @@ def test_the_time_of_the_state_is_that_of_its_first_reading() -> None:
     assert desk.book.state_since_wall_ns == begun_ns
 
 
+def test_the_energy_of_the_present_state_begins_anew_with_each_state() -> None:
+    desk = Desk()
+    desk.run(3)
+    before_mj = desk.book.account.energy_mj
+    desk.gpu.utilization = 0.9
+    desk.run(4)
+    assert desk.book.judgement is not None
+    assert desk.book.judgement.state is State.ACTIVE
+    assert desk.book.state_energy_mj == desk.book.account.energy_mj - before_mj > 0
+
+
 def test_a_new_policy_of_states_and_learning_holds_at_once() -> None:
     desk = Desk(GpuModel(power_mw=70_000, pids=(1,), utilization=0.2))
     learning = BaselinePolicy(samples=5, window_ns=0, settle_ns=2 * NS_PER_SECOND)

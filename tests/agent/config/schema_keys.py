@@ -38,11 +38,21 @@ def _rows(type_: object, path: str, info: msgspec.structs.FieldInfo) -> list[Key
     if isinstance(type_, type) and issubclass(type_, Section):
         return key_rows(type_, path + ".")
     if get_origin(type_) is not tuple:
-        return key_rows(get_args(type_)[1], path + ".UUID.")
+        return _keyed(get_args(type_)[1], path)
     item = get_args(type_)[0]
     if isinstance(item, type) and issubclass(item, Section):
         return key_rows(item, path + "[].")
-    return [KeyRow(path, f"list of: {get_args(item)[1].form}", _default(info, lambda _: "[]"), applied)]
+    return [KeyRow(path, f"list of: {get_args(item)[1].form}", _default(info, _shown_list), applied)]
+
+
+def _keyed(item: object, path: str) -> list[KeyRow]:
+    if isinstance(item, type) and issubclass(item, Section):
+        return key_rows(item, path + ".UUID.")
+    return [KeyRow(f"{path}.NAME", get_args(item)[1].form, "empty", "reload")]
+
+
+def _shown_list(items: tuple[object, ...]) -> str:
+    return f"[{', '.join(map(str, items))}]"
 
 
 def _default(info: msgspec.structs.FieldInfo, show: object) -> str:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wattledger.agent.config import Place, Problem
 from wattledger.agent.config.check import check_file
-from wattledger.agent.config.problem import Origin
 
 
 def check(file: Path, text: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
@@ -33,6 +31,8 @@ def test_a_good_file_is_ok_and_shows_what_is_in_force(tmp_path: Path) -> None:
         "  gpus        energy=auto corrections=0 exclude=0\n"
         "  states      dwell=5s activity=0.05 maintenance=0\n"
         "  owners      gpus=2\n"
+        "  rules       packs=idle,utilisation,power,agent files=0 vars=0 interval=15s\n"
+        "  alerts      alertmanagers=0 webhooks=0 log=yes\n"
     )
 
 
@@ -60,27 +60,42 @@ def test_problems_go_to_standard_error_unless_told_otherwise(
     assert "none.yml: cannot be read: No such file or directory" in capsys.readouterr().err
 
 
-def test_a_rule_file_is_recognised_and_refused(tmp_path: Path) -> None:
+def test_a_rule_file_is_recognised_and_its_mistakes_and_doubts_are_told(tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
+    code, out, err = check(file, "groups: [{name: idle, rules: [{alert: A, expr: wattledger_gpu_up == 0}]}]")
+    assert (code, out, err) == (0, f"{file}: ok\n", "")
     code, out, err = check(file, "groups: [{name: idle, rules: [{alert: A, expr: up == 0}]}]")
-    assert (code, out, err) == (1, "", f"{file}: rule files: not part of this version\n")
+    assert (code, out) == (0, f"{file}: ok\n")
+    assert err.startswith(f"warning: {file}:1:")
+    code, out, err = check(file, "groups: [{name: idle, rules: [{alert: A, expr: rate(up)}]}]")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{file}:1:")
+
+
+def test_the_rule_files_of_a_configuration_are_checked_with_it(tmp_path: Path) -> None:
+    (tmp_path / "site.yml").write_text("groups:\n- name: a\n  rules:\n  - {alert: A, expr: rate(up)}\n")
+    code, out, err = check(tmp_path / "c.yml", "rules: {files: [site.yml]}")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{tmp_path / 'site.yml'}:4:")
+
+
+def test_packs_thresholds_and_rule_files_that_do_not_exist_are_refused_where_they_stand(tmp_path: Path) -> None:
+    file = tmp_path / "c.yml"
+    text = "rules:\n  packs: [idle, powr]\n  files: [gone.yml]\n  vars: {held_warnin: 5m, held_notice: 7}\n"
+    code, out, err = check(file, text)
+    assert (code, out) == (1, "")
+    places = [line.split(": ")[:2] for line in err.splitlines()]
+    assert places == [
+        [f"{file}:2:17", "rules.packs[1]"],
+        [f"{file}:3:11", "rules.files[0]"],
+        [f"{file}:4:23", "rules.vars.held_warnin"],
+        [f"{file}:4:40", "rules.vars.held_notice"],
+    ]
+    assert "did you mean `power`?" in err
+    assert "did you mean `held_warning`?" in err
 
 
 def test_a_file_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     code, out, _ = check(tmp_path / "c\udcff\n.yml", "web_config: null")
     assert code == 0
     assert out.startswith(f"{tmp_path}/c\\udcff\\n.yml: ok\n  listen")
-
-
-def test_a_checker_of_rules_takes_the_place_of_the_refusal(tmp_path: Path) -> None:
-    file = tmp_path / "rules.yml"
-    file.write_text("groups: []")
-    out, err = io.StringIO(), io.StringIO()
-    assert check_file(file, out, {}, err=err, rule_checker=lambda _: ()) == 0
-    assert (out.getvalue(), err.getvalue()) == (f"{file}: ok\n", "")
-
-    def one_problem(path: Path) -> tuple[Problem, ...]:
-        return (Problem(Place(Origin(str(path), path.parent), 3, 5), "", "no such function"),)
-
-    assert check_file(file, out, {}, err=err, rule_checker=one_problem) == 1
-    assert err.getvalue() == f"{file}:3:5: no such function\n"

@@ -12,9 +12,19 @@ from wattledger.agent.config.schema import LATER_KEYS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
 TABLE_ROW = re.compile(r"^\| `(?P<key>[^`]+)` \| (?P<cells>.*) \|$", re.MULTILINE)
+ENDPOINT = {"url": "https://10.0.0.1"}
 REQUIRED_BESIDE = {
     "states.maintenance[].": {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"},
     "owners[].": {"gpus": "[5]", "owner": "bob"},
+    "alerts.alertmanagers[].": ENDPOINT,
+    "alerts.webhooks[].": ENDPOINT,
+}
+# Keys that come in pairs.
+TOGETHER = {
+    "username": "password_file",
+    "password_file": "username",
+    "cert_file": "key_file",
+    "key_file": "cert_file",
 }
 
 
@@ -27,11 +37,11 @@ def snippet(key: str, value: str) -> str:
     """Give YAML in which *key* has *value*, with what is required beside it."""
     for prefix, required in REQUIRED_BESIDE.items():
         if key.startswith(prefix):
-            flow = ", ".join(
-                f"{name}: {text}" for name, text in {**required, key.removeprefix(prefix): value}.items()
-            )
+            name = key.removeprefix(prefix)
+            given = required | ({TOGETHER[name]: "x"} if name in TOGETHER and value != "null" else {}) | {name: value}
+            flow = ", ".join(f"{name}: {text}" for name, text in given.items())
             key, value = prefix.removesuffix("[]."), f"[{{{flow}}}]"
-    parts = key.replace("UUID", "GPU-1").split(".")
+    parts = key.replace("UUID", "GPU-1").replace("vars.NAME", "vars.held_warning").replace("NAME", "name").split(".")
     return "".join("  " * depth + part + ":\n" for depth, part in enumerate(parts)).rstrip("\n") + f" {value}\n"
 
 
@@ -46,6 +56,7 @@ def surroundings(key: str) -> str:
 def load_text(tmp_path: Path, text: str) -> Config:
     file = tmp_path / "wattledger.yml"
     file.write_text(text)
+    (tmp_path / "site.rules.yml").touch()
     loaded = load_config(file, environment={}, is_root=True)
     assert loaded.warnings == ()
     return loaded.config

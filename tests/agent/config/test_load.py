@@ -192,11 +192,11 @@ def test_without_a_home_the_state_folder_must_be_named() -> None:
 
 
 def test_what_comes_later_is_ignored_with_a_warning_and_not_looked_into(tmp_path: Path) -> None:
-    loaded = load(tmp_path, "carbon: {feeds: [{kind: csv, path: x}], y: }\nrules: 1\n")
+    loaded = load(tmp_path, "carbon: {feeds: [{kind: csv, path: x}], y: }\nsupply: 1\n")
     assert loaded.config == Config()
     assert [str(warning) for warning in loaded.warnings] == [
         f"{tmp_path}/c.yml:1:1: carbon: not part of this version; ignored",
-        f"{tmp_path}/c.yml:2:1: rules: not part of this version; ignored",
+        f"{tmp_path}/c.yml:2:1: supply: not part of this version; ignored",
     ]
 
 

@@ -4,9 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, uuid_of
+from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, memory_of, uuid_of
 from wattledger.agent.ledger import SqliteLedger
 from wattledger.rules.account import DeviceAccount, Entry
+from wattledger.rules.alerting import GroupMemory
 
 SLOTS = range(3)
 TICKS_PER_STEP = 25
@@ -20,6 +21,12 @@ def accounts_at(step: int) -> dict[str, DeviceAccount]:
 def entries_of(step: int) -> list[Entry]:
     first = (step - 1) * TICKS_PER_STEP + 1
     return [entry_of(slot, tick) for tick in range(first, first + TICKS_PER_STEP) for slot in SLOTS]
+
+
+def alerts_at(step: int) -> dict[str, GroupMemory]:
+    """Give two groups whose alerts come and go, some of them with each step."""
+    count = step % 4
+    return {name: memory_of(step, *(f"{name}{slot}" for slot in range(count))) for name in "ab" if count}
 
 
 def step_of(accounts: dict[str, DeviceAccount]) -> int:
@@ -37,7 +44,8 @@ def main(directory: Path) -> None:
         ledger = SqliteLedger(directory, clock=FakeClock())
         begun = step_of(ledger.load())
         for step in range(begun + 1, begun + 1 + STEPS_PER_LIFE):
-            ledger.commit(accounts_at(step), entries_of(step), instant_of(step * TICKS_PER_STEP))
+            at = instant_of(step * TICKS_PER_STEP)
+            ledger.commit(accounts_at(step), entries_of(step), at, alerts_at(step))
             assert ledger.health().writable, ledger.health().detail
             os.write(1, f"{step}\n".encode())
         ledger.close()

@@ -15,6 +15,7 @@ import pytest
 from wattledger.agent.ledger import SqliteLedger
 from wattledger.agent.ledger.base import Ledger
 from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, Entry, StateTotal, XidCount
+from wattledger.rules.alerting import Alert, AlertState, GroupMemory, KeptAlert
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND, Instant
 from wattledger.rules.quantity import COUNTERS, Quantity
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
@@ -112,6 +113,19 @@ def entry(
         energy_mj,
         avoidable_mj,
         Method.COUNTER,
+    )
+
+
+def memory_of(
+    step: int, *cases: str, state: AlertState = AlertState.FIRING, value: float = 1.5, text: str = "idle"
+) -> GroupMemory:
+    """Give a group evaluated at *step* with one alert a case, active since then."""
+    return GroupMemory(
+        step * 15_000,
+        tuple(
+            KeptAlert("alert 'A'", Alert((("alertname", "A"), ("case", case)), (("summary", text),), value, state, 7))
+            for case in cases
+        ),
     )
 
 

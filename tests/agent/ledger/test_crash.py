@@ -5,7 +5,7 @@ import random
 import select
 from pathlib import Path
 
-from tests.agent.ledger.crash_child import accounts_at, entries_of, step_of
+from tests.agent.ledger.crash_child import accounts_at, alerts_at, entries_of, step_of
 from tests.agent.ledger.helpers import FakeClock, python
 from wattledger.agent.ledger import HistoryRow, SqliteLedger
 from wattledger.agent.ledger.backlog import Backlog, rows_within
@@ -56,6 +56,7 @@ def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> N
         if step:
             # Steps are 25 s long, so the hardware counters, which may lag 10 s, are of the same step too.
             assert found == accounts_at(step)
+        assert ledger.load_alerts() == alerts_at(step)
         assert ledger.history(0, 2**62) == _expected_history(step)
         assert ledger.health().moved_aside == ""
         steps.append(step)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.rulefiles.promtool3 import promtool3
 from tests.agent.rulefiles.random_lives import count_of, written
 from tests.agent.rulefiles.rule_tables import BAD, GOOD, NEWER
 from tests.agent.rulefiles.unit_test_tables import (
@@ -20,6 +19,7 @@ from tests.agent.rulefiles.unit_test_tables import (
     RULES,
     series_file,
 )
+from tests.prometheus3 import Program, prometheus3
 from wattledger.agent.rulefiles import load_rule_file, run_rule_tests
 
 pytestmark = pytest.mark.nightly
@@ -95,7 +95,7 @@ groups:
 
 @pytest.fixture(scope="session")
 def program(pytestconfig: pytest.Config) -> str:
-    return promtool3(pytestconfig)
+    return prometheus3(Program.PROMTOOL, pytestconfig)
 
 
 def run(program: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -69,7 +69,7 @@ def test_every_mistake_is_told_in_one_pass(tmp_path: Path) -> None:
     expected = TOLD.splitlines()
     assert [line for line, start in zip(told, expected, strict=False) if not line.startswith(start)] == []
     assert len(told) == len(expected), "\n".join(told)
-    assert check_rule_file(path) == loaded.problems
+    assert check_rule_file(path).problems == loaded.problems
 
 
 def test_a_good_file_gives_its_rules(tmp_path: Path) -> None:

@@ -59,10 +59,10 @@ class Stage:
     storage: MemoryStorage = field(default_factory=MemoryStorage)
 
     @classmethod
-    def of(cls, *rules: Rule, limit: int = 0, offset_ms: int | None = None, awaits_restore: bool = False) -> "Stage":
+    def of(cls, *rules: Rule, limit: int = 0, offset_ms: int | None = None) -> "Stage":
         """Put a group of *rules* on a new stage."""
         group = RuleGroup("g", "f.yml", rules, limit=limit, query_offset_ms=offset_ms)
-        return cls(GroupEngine(group, EngineSettings(), awaits_restore=awaits_restore))
+        return cls(GroupEngine(group, EngineSettings()))
 
     def at(self, minute: float, **series: float | None) -> "Stage":
         """Write the series m{case=...} named, None ends one, then evaluate at *minute*."""

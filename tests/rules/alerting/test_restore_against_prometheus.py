@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.bench.contenders import free_port
-from tests.rules.alerting.stage import MINUTE_MS, alerting
+from tests.rules.alerting.stage import MINUTE_MS, Stage, alerting, labels
 from tests.servers import need
-from wattledger.rules.alerting import Alert, AlertState, RestoreSettings, SavedAlert
-from wattledger.rules.alerting.restore import restored
+from wattledger.rules.alerting import Alert, AlertState, GroupMemory, KeptAlert, RestoreSettings
+from wattledger.rules.alerting.identity import identities
 from wattledger.rules.promql.model import Labels
 
 DEADLINE_SECONDS = 60.0
-RULE = alerting("A", "vector(1)", for_minutes=30)
+RULE = alerting("A", "m > 0", for_minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,38 @@ def labels_of(case: str) -> Labels:
     return (("alertname", "A"), ("case", case))
 
 
-def history(folder: Path, saved: dict[str, SavedAlert]) -> None:
+def memory_of(case: Case, start_ms: int) -> GroupMemory:
+    """Give what was known of the alert when it was last evaluated."""
+    seen_at_ms = int(start_ms - case.down * MINUTE_MS)
+    active_at_ms = int(seen_at_ms - case.pended * MINUTE_MS)
+    fires = case.pended * MINUTE_MS >= RULE.for_ms
+    alert = Alert(
+        labels_of(case.name),
+        (),
+        1.0,
+        AlertState.FIRING if fires else AlertState.PENDING,
+        active_at_ms,
+        fired_at_ms=active_at_ms + RULE.for_ms if fires else None,
+    )
+    return GroupMemory(seen_at_ms, (KeptAlert(identities([RULE])[0], alert),))
+
+
+def resumed(case: str, memory: GroupMemory, now_ms: int) -> Alert:
+    """Give the alert after a restart that finds it again at *now_ms*."""
+    stage = Stage.of(RULE)
+    stage.engine.resume(memory.alerts, seen_at_ms=memory.seen_at_ms, now_ms=now_ms, hold_ms=MINUTE_MS)
+    stage.storage.append(labels(name="m", case=case), now_ms, 1.0)
+    stage.engine.evaluate(stage.storage, now_ms)
+    (alert,) = stage.alerts()
+    return alert
+
+
+def history(folder: Path, memories: dict[str, GroupMemory]) -> None:
     """Write blocks with the last samples of ALERTS_FOR_STATE."""
     lines = ["# TYPE ALERTS_FOR_STATE gauge"]
-    for case, one in saved.items():
+    for case, one in memories.items():
         for ago in (60, 0):
-            value, seconds = one.active_at_ms // 1000, one.seen_at_ms // 1000 - ago
+            value, seconds = one.alerts[0].alert.active_at_ms // 1000, one.seen_at_ms // 1000 - ago
             lines.append(f'ALERTS_FOR_STATE{{alertname="A",case="{case}"}} {value} {seconds}')
     (folder / "in.om").write_text("\n".join([*lines, "# EOF", ""]))
     promtool = need("promtool", "prometheus")
@@ -107,15 +133,8 @@ def once_restored(port: int) -> dict[str, tuple[int, str]]:
 
 def test_prometheus_restores_to_the_same_instants(tmp_path: Path) -> None:
     start_ms = int(datetime.now().astimezone().timestamp()) * 1000
-    saved = {
-        case.name: SavedAlert(
-            labels_of(case.name),
-            int(start_ms - (case.down + case.pended) * MINUTE_MS),
-            int(start_ms - case.down * MINUTE_MS),
-        )
-        for case in CASES
-    }
-    history(tmp_path, saved)
+    memories = {case.name: memory_of(case, start_ms) for case in CASES}
+    history(tmp_path, memories)
     each = (f'label_replace(vector(1), "case", "{case.name}", "", "")' for case in CASES)
     with prometheus(tmp_path, " or ".join(each)) as port:
         found = once_restored(port)
@@ -125,15 +144,11 @@ def test_prometheus_restores_to_the_same_instants(tmp_path: Path) -> None:
     now_ms = found["nearly"][0] - grace_ms + RULE.for_ms
     assert start_ms <= now_ms <= start_ms + DEADLINE_SECONDS * 1000
     fresh_ms = found["old"][0]
-    alerts = {
-        labels_of(name): Alert(labels_of(name), (), 1.0, AlertState.PENDING, active_at_ms=fresh_ms) for name in saved
-    }
-    ours = restored(RULE, alerts, saved.values(), now_ms=now_ms, settings=RestoreSettings())
-    for case in CASES:
-        difference_ms = abs(ours[labels_of(case.name)].active_at_ms - found[case.name][0])
-        assert difference_ms <= 1, (case, difference_ms)  # Prometheus counts the nanoseconds that we do not see
-    assert {name: state for name, (_, state) in found.items() if state == "firing"} == {
-        "fired": "firing",
-        "edge": "firing",
-    }
+    ours = {name: resumed(name, memory, now_ms) for name, memory in memories.items()}
+    assert ours.pop("old").active_at_ms == now_ms, "an alert beyond the tolerance becomes active when it is found"
+    for name, alert in ours.items():
+        difference_ms = abs(alert.active_at_ms - found[name][0])
+        assert difference_ms <= 1, (name, difference_ms)  # Prometheus counts the nanoseconds that we do not see
+    assert {name for name, (_, state) in found.items() if state == "firing"} == {"fired", "edge"}
+    assert {name for name, alert in ours.items() if alert.state is AlertState.FIRING} == {"fired", "edge"}
     assert now_ms - 3000 <= fresh_ms <= now_ms, "the alert beyond the tolerance became active when it was first seen"

@@ -78,12 +78,14 @@ def _gauge(labels: Labels, chance: random.Random, dialect: Dialect) -> Series:
 
 
 def _counter(labels: Labels, chance: random.Random, dialect: Dialect) -> Series:
-    total = chance.choice([0.0, 3.5, 1e6])
+    # Where the zero point is weighed otherwise, a window may begin before a counter only if zero is far away.
+    total = chance.choice([0.0, 3.5, 1e6]) if dialect.gaps_in_counters else 1e6
     born = chance.choice([0, 0, 20]) if dialect.gaps_in_counters else 0
     reset_every = chance.choice([10, 30, 1000])
     samples = []
     for index in range(born, SAMPLES):
-        total = chance.choice([0.0, 2.0]) if chance.randrange(reset_every) == 0 else total + chance.randint(0, 60) / 4
+        resets = chance.randrange(reset_every) == 0 and (index > 0 or dialect.gaps_in_counters)
+        total = chance.choice([0.0, 2.0]) if resets else total + chance.randint(0, 60) / 4
         if not (dialect.gaps_in_counters and chance.random() < 0.15):
             samples.append(Sample(FIRST_WORLD_MS + index * STEP_MS + dialect.sample_ms, total))
     return Series.of(labels, samples)

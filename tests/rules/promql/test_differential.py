@@ -4,23 +4,27 @@ The distribution's Prometheus answers in every run, Prometheus 3, edges of windo
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.prometheus3 import Program, prometheus3
+from tests.rules.pattern_tables import EVERY, NEWER, REFUSED_IN_MATCHERS, REFUSED_THOUGH_RIGHT, WHOLE_TEXTS
 from tests.rules.promql.generator import EITHER, FIRST_WORLD_MS, THREE, WORLD_MS, Dialect, moved, world
 from tests.rules.promql.odd_queries import EITHER as ODD_IN_EITHER
 from tests.rules.promql.odd_queries import ONLY_THREE as ODD_IN_THREE
 from tests.rules.promql.oracle import Answer, Prometheus, ours, running
-from tests.rules.promql.prometheus3 import prometheus3
 from tests.rules.promql.queries import expressions, patterns, pin, texts
 from tests.servers import need
 from wattledger.rules.promql.model import Series
+from wattledger.rules.templates.go_quote import quoted_text
 
 QUERIES_A_WORLD = 20
+# As `^(?s:)()$`, which is what Prometheus makes of the first; on their own they are no patterns.
+RIGHT_WHEN_WRAPPED = (")(", "ab)(c")
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ def distribution() -> Iterator[Bench]:
 @pytest.fixture(scope="module")
 def three(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Give a Prometheus 3 built from its module."""
-    with running(prometheus3(request.config)) as server:
+    with running(prometheus3(Program.PROMETHEUS, request.config)) as server:
         bench = Bench(server, THREE)
         yield bench
         print(bench.summary())
@@ -94,6 +98,22 @@ def compare_patterns(bench: Bench, pattern: str, text: str) -> None:
     query = f'label_replace(label_replace(vector(1), "a", "{text}", "", ""), "to", "<$1>", "a", "{pattern}")'
     if ours((), query, FIRST_WORLD_MS).error is None:
         bench.compare((), query, FIRST_WORLD_MS)
+
+
+def compare_listed_patterns(bench: Bench, patterns: Iterable[str], texts: Iterable[str]) -> None:
+    """Match each text by each pattern on both sides; of what is right, only what is listed so is refused here."""
+    refused = []
+    for pattern in patterns:
+        query = " or ".join(
+            f'label_replace(label_replace(vector(1), "a", {quoted_text(text)}, "", ""), "to", "<$1>", "a", '
+            f"{quoted_text(pattern)})"
+            for text in texts
+        )
+        if ours((), query, FIRST_WORLD_MS).error is None:
+            bench.compare((), query, FIRST_WORLD_MS)
+        elif bench.server.answer(query, FIRST_WORLD_MS).error is None:
+            refused.append(pattern)
+    assert set(refused) <= {*REFUSED_THOUGH_RIGHT, *REFUSED_IN_MATCHERS, *RIGHT_WHEN_WRAPPED}
 
 
 def _settings(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -121,6 +141,11 @@ def test_every_pattern_accepts_what_prometheus_accepts(distribution: Bench, patt
     compare_patterns(distribution, pattern, text)
 
 
+def test_every_listed_pattern_accepts_what_prometheus_accepts(distribution: Bench) -> None:
+    one_liners = [text for text in WHOLE_TEXTS if "\n" not in text]  # in 2.42 a dot is no new line
+    compare_listed_patterns(distribution, EVERY, one_liners)
+
+
 def test_odd_queries_give_what_prometheus_gives(distribution: Bench) -> None:
     for query in ODD_IN_EITHER:
         distribution.compare((), query, FIRST_WORLD_MS + 500)
@@ -145,6 +170,11 @@ def test_thousands_of_queries_give_what_prometheus_3_gives(three: Bench, data: s
 @given(pattern=patterns, text=texts)
 def test_thousands_of_patterns_accept_what_prometheus_3_accepts(three: Bench, pattern: str, text: str) -> None:
     compare_patterns(three, pattern, text)
+
+
+@pytest.mark.nightly
+def test_every_listed_pattern_accepts_what_prometheus_3_accepts(three: Bench) -> None:
+    compare_listed_patterns(three, (*EVERY, *NEWER), WHOLE_TEXTS)
 
 
 @pytest.mark.nightly

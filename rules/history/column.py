@@ -1,0 +1,99 @@
+"""The samples of one series as two arrays; which series there are, and who reads them, is unknown here."""
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wattledger.rules.alerting import Refusal, SampleRefusedError
+from wattledger.rules.promql.model import Labels, Series, is_stale
+
+from .interests import Reach
+
+# Samples out of reach go once they are an eighth of the reach, so that each is moved about eight times at most.
+_SLACK_PART = 8
+_LEAST_SLACK_MS = 120_000
+_NEVER_MS = 2**63 - 1
+
+
+@dataclass(slots=True, eq=False)
+class Column:
+    """A series that a rule selects. The arrays are of equal length and in order of time.
+
+    Before `due_ms` there is too little out of reach to be worth moving the rest.
+    """
+
+    labels: Labels
+    reach: Reach
+    times: "array[int]" = field(default_factory=lambda: array("q"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    due_ms: int = _NEVER_MS
+
+    def append(self, timestamp_ms: int, value: float) -> bool:
+        """Add a sample at the end; tell whether it was new. Raises SampleRefusedError."""
+        times = self.times
+        if times and timestamp_ms <= times[-1]:
+            if timestamp_ms < times[-1]:
+                raise SampleRefusedError(Refusal.OUT_OF_ORDER)
+            if not same(self.values[-1], value):
+                raise SampleRefusedError(Refusal.DUPLICATE)
+            return False
+        times.append(timestamp_ms)
+        self.values.append(value)
+        if len(times) == 1:
+            self._set_due()
+        return True
+
+    def prepend(self, timestamps_ms: Sequence[int], values: Sequence[float]) -> int:
+        """Put older samples, in order of time, before those that are there; give how many were older."""
+        count = bisect_left(timestamps_ms, self.times[0]) if self.times else len(timestamps_ms)
+        self.times[:0] = array("q", timestamps_ms[:count])
+        self.values[:0] = array("d", values[:count])
+        self._set_due()
+        return count
+
+    def forget(self, now_ms: int) -> int:
+        """Drop what no evaluation at *now_ms* or later reads; give how many samples that were."""
+        count = bisect_left(self.times, self.reach.first_ms(now_ms))
+        del self.times[:count]
+        del self.values[:count]
+        self._set_due()
+        return count
+
+    def within(self, start_ms: int, end_ms: int) -> Series | None:
+        """Give the samples from *start_ms* to *end_ms*; all of them are given as they are, without a copy."""
+        times, values = self.times, self.values
+        if times[-1] < start_ms or times[0] > end_ms:
+            return None
+        if times[0] >= start_ms and times[-1] <= end_ms:
+            return Series(self.labels, times, values)
+        first = bisect_left(times, start_ms)
+        last = len(times) if times[-1] <= end_ms else bisect_right(times, end_ms)
+        return Series(self.labels, times[first:last], values[first:last]) if first < last else None
+
+    def taken_over(self, reach: Reach) -> "Column":
+        """Give the same samples under another reach; this column must not be used any more."""
+        column = Column(self.labels, reach, self.times, self.values)
+        column._set_due()
+        return column
+
+    @property
+    def array_bytes(self) -> int:
+        """Give the memory of both arrays, what they hold in reserve included."""
+        return self.times.__sizeof__() + self.values.__sizeof__()
+
+    def _set_due(self) -> None:
+        """Say when to look again: an eighth of the reach after the first sample went out of it."""
+        if not self.times or (self.reach.pinned_from_ms is not None and self.reach.pinned_from_ms <= self.times[0]):
+            self.due_ms = _NEVER_MS
+        else:
+            slack_ms = max(self.reach.back_ms // _SLACK_PART, _LEAST_SLACK_MS)
+            self.due_ms = self.times[0] + self.reach.back_ms + slack_ms
+
+
+def same(first: float, second: float) -> bool:
+    """Tell whether two samples of one moment are one: NaN is NaN and the end an end, 0 is not -0."""
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(first) and math.isnan(second) and is_stale(first) == is_stale(second)
+    return first == second and math.copysign(1.0, first) == math.copysign(1.0, second)
