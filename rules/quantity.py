@@ -12,6 +12,7 @@ class Gap(StrEnum):
     TIMEOUT = "timeout"  # the driver did not answer in time
     FAILED = "failed"  # any other error, and answers that cannot be true
     ASLEEP = "asleep"  # at rest, and left so: reading would wake it (device in D3, profiling counters in deep idle)
+    RELEASED = "released"  # let go of on request, for maintenance of the driver
     NO_DRIVER = "no_driver"  # driver absent, not loaded, or of another version than its library
 
 

@@ -65,7 +65,7 @@ class Evaluation:
         self._reader = SeriesReader() if reader is None else reader
         self._refilled = False
         self._interests = interests_of(settings.groups, lookback_ms=settings.engine.lookback_ms)
-        self._history = History(self._interests)
+        self._history = History(self._interests, step_ms=settings.step_ms)
         self._groups = [self._fresh(group, now_ms) for group in settings.groups]
         for group in self._groups:
             if kept := memory.get(group.key):
@@ -81,7 +81,7 @@ class Evaluation:
         before = {group.key: group for group in self._groups}
         self._settings = settings
         self._interests = interests_of(settings.groups, lookback_ms=settings.engine.lookback_ms)
-        history = History(self._interests)
+        history = History(self._interests, step_ms=settings.step_ms)
         history.adopt(self._history)
         self._history = history
         self._refilled = False

@@ -24,6 +24,14 @@ class RuleSettings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     offset_ms: int = 0
 
+    @property
+    def step_ms(self) -> int:
+        """Give the mean time between two looks at the page, to which groups of odd intervals add their own."""
+        intervals = {self.interval_of(group) for group in self.groups} or {self.interval_ms}
+        shortest = min(intervals)
+        looks = 1 + sum(shortest / interval for interval in intervals if interval % shortest)
+        return max(1, int(shortest / looks))
+
     def interval_of(self, group: RuleGroup) -> int:
         """Give the time between two evaluations of *group*."""
         return group.interval_ms or self.interval_ms

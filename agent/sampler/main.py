@@ -77,7 +77,7 @@ class Sampler:
     def _tick(self) -> Sample | SourceFailure:
         if self._orders.released:
             self._close()
-            return self._failure(Gap.FAILED, RELEASED)
+            return self._failure(Gap.RELEASED, RELEASED)
         source = self._source or self._open()
         try:
             sample = source.read(self._clock.now())

@@ -15,6 +15,8 @@ from .interests import Reach
 _SLACK_PART = 8
 _LEAST_SLACK_MS = 120_000
 _NEVER_MS = 2**63 - 1
+# What is read from a fixed time on grows without end; a week of it is provided for.
+_PINNED_MS = 7 * 86_400_000
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +80,15 @@ class Column:
         column._set_due()
         return column
 
+    def room(self, step_ms: int) -> int:
+        """Give how many samples this may come to hold at one each *step_ms*, those forgotten late included."""
+        reach_ms = self.reach.back_ms if self.reach.pinned_from_ms is None else max(self.reach.back_ms, _PINNED_MS)
+        return (reach_ms + self._slack_ms) // step_ms + 2
+
+    @property
+    def _slack_ms(self) -> int:
+        return max(self.reach.back_ms // _SLACK_PART, _LEAST_SLACK_MS)
+
     @property
     def array_bytes(self) -> int:
         """Give the memory of both arrays, what they hold in reserve included."""
@@ -88,8 +99,7 @@ class Column:
         if not self.times or (self.reach.pinned_from_ms is not None and self.reach.pinned_from_ms <= self.times[0]):
             self.due_ms = _NEVER_MS
         else:
-            slack_ms = max(self.reach.back_ms // _SLACK_PART, _LEAST_SLACK_MS)
-            self.due_ms = self.times[0] + self.reach.back_ms + slack_ms
+            self.due_ms = self.times[0] + self.reach.back_ms + self._slack_ms
 
 
 def same(first: float, second: float) -> bool:

@@ -35,13 +35,16 @@ class HistoryStats:
 class History:
     """A storage that keeps what *interests* reach and nothing else, and answers in order of labels.
 
-    With *most_samples* kept, series that come new are refused; those that are there go on growing to their reach.
-    Owned by one thread. What `select` gives holds until the next change.
+    With a sample each *step_ms* it holds at most *most_samples*: a series is let in only if there is room for its
+    full reach, so those that rules rely on never stop. Owned by one thread. What `select` gives holds until the next
+    change.
     """
 
-    def __init__(self, interests: Interests, *, most_samples: int = 1_000_000) -> None:
+    def __init__(self, interests: Interests, *, step_ms: int = 15_000, most_samples: int = 1_000_000) -> None:
         self._interests = interests
+        self._step_ms = step_ms
         self._most_samples = most_samples
+        self._reserved = 0  # what the series that are here may come to hold
         self._index = Index()
         self._samples = 0
         self._refused = 0
@@ -88,14 +91,14 @@ class History:
     def backfill(self, labels: Labels, timestamps_ms: Sequence[int], values: Sequence[float]) -> None:
         """Put older samples, in order of time, before those of the series; any that are not older are left out.
 
-        Where they would go beyond the bound, all are refused and counted.
+        Where there is no room for the series, all are refused and counted.
         """
-        if self._samples + len(timestamps_ms) > self._most_samples:
-            self._refused += len(timestamps_ms)
-            return
         column = self._index.get(labels)
         if column is None and timestamps_ms:
-            column = self._admitted(labels)
+            try:
+                column = self._admitted(labels)
+            except SampleRefusedError:
+                self._refused += len(timestamps_ms) - 1  # the first is counted
         if column is not None:
             self._samples += column.prepend(timestamps_ms, values)
 
@@ -109,6 +112,7 @@ class History:
                     empty.append(column)
         if empty:
             self._index.remove(empty)
+            self._reserved -= sum(column.room(self._step_ms) for column in empty)
             self._holds = self._holds and all(column is None or column.times for column in self._columns)
 
     def adopt(self, old: "History") -> None:
@@ -116,7 +120,7 @@ class History:
         for column in old._index:  # noqa: SLF001  (its own kind)
             reach = self._interests.reach(column.labels)
             if reach is not None:
-                self._index.add(column.taken_over(reach))
+                self._add(column.taken_over(reach))
                 self._samples += len(column.times)
         self._refused += old._refused  # noqa: SLF001  (its own kind)
         self._scraped_at_ms = old._scraped_at_ms  # noqa: SLF001  (its own kind)
@@ -134,12 +138,16 @@ class History:
         reach = self._interests.reach(labels)
         if reach is None:
             return None
-        if self._samples >= self._most_samples:
+        column = Column(labels, reach)
+        if self._reserved + column.room(self._step_ms) > self._most_samples:
             self._refused += 1
             raise SampleRefusedError(Refusal.TOO_MANY_SERIES)
-        column = Column(labels, reach)
-        self._index.add(column)
+        self._add(column)
         return column
+
+    def _add(self, column: Column) -> None:
+        self._index.add(column)
+        self._reserved += column.room(self._step_ms)
 
     def _add_like_last(self, page: _Page, at_ms: int) -> None:
         """Take a page of the same series in the same order as the last."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.cost import measure_costs
+from tests.bench.cost import Cost, measure_costs
 from tests.bench.energy_error import METHODS, energy_errors
 from tests.bench.growth import ledger_bytes_per_gpu_year
 from tests.bench.restarts import joules_lost_over_restarts
@@ -51,15 +51,29 @@ def _ratio(what: str, ours: float, peer: float, *, unit: str, budget: float) -> 
 
 
 def _cost(folder: Path, python: str, seconds: float) -> list[Row]:
-    ours, peer = measure_costs(folder, python, seconds)
+    costs = measure_costs(folder, python, seconds)
+    ours, plain, peer = costs.ours, costs.without_rules, costs.peer
+
+    def memory(what: str, cost: Cost) -> Row:
+        return _ratio(what, cost.memory_bytes / MIB, peer.memory_bytes / MIB, unit="MiB", budget=1.2)
+
+    def resident(what: str, cost: Cost) -> Row:
+        ratio = cost.resident_bytes / peer.resident_bytes
+        return Row(what, f"{cost.resident_bytes / MIB:.1f} against {peer.resident_bytes / MIB:.1f} MiB: {ratio:.2f}")
+
     return [
         _ratio("CPU, all processes", ours.cpu_percent, peer.cpu_percent, unit="% of a core", budget=1.0),
-        _ratio("memory, each page once", ours.memory_bytes / MIB, peer.memory_bytes / MIB, unit="MiB", budget=1.2),
-        Row(
-            "memory, sum of RSS",
-            f"{ours.resident_bytes / MIB:.1f} against {peer.resident_bytes / MIB:.1f} MiB: "
-            f"{ours.resident_bytes / peer.resident_bytes:.2f}",
+        _ratio(
+            "CPU without rules, which the peer has none of",
+            plain.cpu_percent,
+            peer.cpu_percent,
+            unit="% of a core",
+            budget=1.0,
         ),
+        memory("memory, each page once", ours),
+        memory("memory without rules, each page once", plain),
+        resident("memory, sum of RSS", ours),
+        resident("memory without rules, sum of RSS", plain),
         _ratio(
             "driver calls per GPU and second",
             ours.calls_per_gpu_second,

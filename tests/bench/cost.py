@@ -32,16 +32,34 @@ class Cost:
         return self.scrape_us / self.series
 
 
-def measure_costs(folder: Path, python: str, seconds: float) -> tuple[Cost, Cost]:
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Our cost as installed, the same without rules, which the peer has none of, and the peer's."""
+
+    ours: Cost
+    without_rules: Cost
+    peer: Cost
+
+
+def measure_costs(folder: Path, python: str, seconds: float) -> Costs:
     """Give our cost and the peer's, both installed for *python*, under the same load of processes."""
+    no_rules = folder / "no_rules.yml"
+    no_rules.write_text("rules: {packs: []}\n")
 
     def ours(env: Mapping[str, str]) -> Contender:
         return start_ours(python, folder / "state", env)
 
+    def without_rules(env: Mapping[str, str]) -> Contender:
+        return start_ours(python, folder / "other_state", dict(env) | {"WATTLEDGER_CONFIG": str(no_rules)})
+
     def peer(env: Mapping[str, str]) -> Contender:
         return start_peer(python, env)
 
-    return _measure(folder / "ours", ours, seconds), _measure(folder / "peer", peer, seconds)
+    return Costs(
+        ours=_measure(folder / "ours", ours, seconds),
+        without_rules=_measure(folder / "without_rules", without_rules, seconds),
+        peer=_measure(folder / "peer", peer, seconds),
+    )
 
 
 def _measure(folder: Path, start: Callable[[Mapping[str, str]], Contender], seconds: float) -> Cost:

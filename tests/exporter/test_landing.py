@@ -14,6 +14,7 @@ from tests.exporter.snapshots import NOW, WALL_NS, lost, reading, snapshot, view
 from wattledger.exporter.landing import HEADERS, landing_page
 from wattledger.exporter.landing_style import STYLE, STYLE_SHA256
 from wattledger.exporter.landing_text import duration, kwh
+from wattledger.exporter.rules_health import RulesHealth
 from wattledger.exporter.snapshot import LedgerHealth, Snapshot, SourceHealth
 from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND
@@ -51,6 +52,26 @@ class Page(HTMLParser):
 
 def page_of(made: Snapshot | None, address: str = "node7:9889") -> Page:
     return Page(landing_page(made, now=NOW, version="0.1.0", address=address, no_snapshot="no sample yet"))
+
+
+def test_alerts_show_what_fires_and_who_is_not_reached() -> None:
+    page = page_of(snapshot(view()))
+    for words in ("GPU 8 has held a model and done nothing for 15m 0s", "firing", "for 15 min 0 s", "1 pending"):
+        assert words in page.words
+    assert "https://hooks.example.org/gpu is not reached. refused; 2 alerts wait." in page.words
+    assert "http://10.0.0.1:9093" not in page.words, "who is reached needs no word"
+
+
+def test_quiet_rules_say_so_and_a_host_without_rules_says_nothing() -> None:
+    quiet = replace(snapshot(view()).rules, alerts=())
+    assert "None of 4 rules has found anything." in page_of(snapshot(view(), rules=quiet)).words
+    assert "Alerts" not in page_of(snapshot(view(), rules=RulesHealth())).words
+
+
+def test_many_alerts_are_cut_short() -> None:
+    health = snapshot().rules
+    many = tuple(replace(health.alerts[0], series=(("alertname", "A"), ("gpu", str(number)))) for number in range(60))
+    assert "and 10 more: see ALERTS on /metrics" in page_of(snapshot(rules=replace(health, alerts=many))).words
 
 
 def test_each_gpu_shows_name_state_watts_and_both_energies() -> None:

@@ -26,7 +26,7 @@ def group(*expressions: str, query_offset_ms: int | None = None) -> RuleGroup:
 
 def history(*expressions: str, most_samples: int = 1_000_000) -> History:
     """Give a history for rules of *expressions*."""
-    return History(interests_of([group(*expressions)]), most_samples=most_samples)
+    return History(interests_of([group(*expressions)]), step_ms=MINUTE_MS, most_samples=most_samples)
 
 
 def kept(storage: History, name: str) -> dict[Labels, list[Sample]]:

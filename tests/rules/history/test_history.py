@@ -10,6 +10,7 @@ from wattledger.rules.history import History, interests_of
 from wattledger.rules.promql.expression import compile_expression
 from wattledger.rules.promql.model import STALE, Labels, Sample, Vector, is_stale
 
+ROOM = 5 + 2 + 2  # of a plain selector at a sample a minute: five minutes, two that are forgotten late, both ends
 M0, M1, OTHER = labels("m", gpu="0"), labels("m", gpu="1"), labels("other")
 
 
@@ -220,7 +221,7 @@ def test_older_samples_go_before_those_that_are_there() -> None:
 
 
 def test_series_that_are_new_beyond_the_bound_are_refused_and_those_that_are_there_grow() -> None:
-    storage = history("m", most_samples=3)
+    storage = history("m", most_samples=2 * ROOM)
     storage.scrape([(M0, 1.0), (M1, 1.0)], at(0))
     storage.scrape([(M0, 2.0), (M1, 2.0)], at(1))
     late = labels("m", gpu="2")
@@ -236,14 +237,27 @@ def test_series_that_are_new_beyond_the_bound_are_refused_and_those_that_are_the
 
 
 def test_one_page_beyond_the_bound_does_not_pass_it() -> None:
-    storage = history("m", most_samples=100)
+    storage = history("m", most_samples=100 * ROOM)
     storage.scrape([(labels("m", gpu=str(number)), 1.0) for number in range(1000)], at(0))
     assert storage.stats().samples == 100
     assert storage.stats().refused == 900
 
 
+def test_however_long_it_grows_it_never_holds_more_than_the_bound() -> None:
+    storage = history("rate(m[1h])", "n", most_samples=200)
+    page = [*((labels("m", gpu=str(number)), 1.0) for number in range(10)), (labels("n"), 1.0)]
+    most = 0
+    for minute in range(300):
+        storage.scrape(page, at(minute))
+        storage.forget(at(minute))
+        most = max(most, storage.stats().samples)
+    assert 120 < most <= 200
+    assert len(kept(storage, "m")) == 2, "of those that look back an hour only two have room"
+    assert len(kept(storage, "n")) == 1
+
+
 def test_a_series_that_was_refused_comes_in_once_there_is_room() -> None:
-    storage = history("m", most_samples=1)
+    storage = history("m", most_samples=ROOM)
     page = [(M0, 1.0), (M1, 1.0)]
     storage.scrape(page, at(0))
     storage.scrape(page[1:], at(1))
