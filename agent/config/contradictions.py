@@ -129,8 +129,8 @@ def _rules(config: Config, places: Places) -> Iterator[Problem]:
             yield Problem(places[key], key, f"{quoted(str(path))} does not exist; name a rule file that does")
         elif path in config.rules.files[:number]:
             yield Problem(places[key], key, f"{quoted(str(path))} is named twice; keep one of them")
-    if "rules.packs" not in places and not config.rules.variables:
-        return
+    if not ("rules.packs" in places and config.rules.packs) and not config.rules.variables:
+        return  # the packs of the default exist
     from ..rulefiles.packs import check_packs, check_variables  # noqa: PLC0415  (only where packs are spoken of)
 
     for name, message in check_packs(config.rules.packs):

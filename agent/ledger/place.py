@@ -64,7 +64,7 @@ class Place:
         store, _ = self._open_file(at, check_ns=CHECK_NS)
         try:
             found = Peek(store.load(), last_commit_wall_ns=store.last_commit_wall_ns, alerts=store.load_alerts())
-        except BaseException:
+        except BaseException:  # an interrupt too: the file must not stay open
             store.close(fold_log=False)
             raise
         self.store = store

@@ -59,7 +59,7 @@ def create(path: Path, at: Instant) -> None:
         finally:
             connection.close()
         fresh.rename(path)
-    except BaseException:
+    except BaseException:  # an interrupt too: what is half made must not stay
         damage.remove(fresh)
         raise
     damage.sync_directory(path.parent)
@@ -78,7 +78,7 @@ class Store:
         try:
             self._prepare(clock, check_ns)
             self.identity, self.commits, self.last_commit_wall_ns = self._read_book()
-        except BaseException:
+        except BaseException:  # an interrupt too: the file must not stay open
             self._connection.close()
             raise
         self.in_doubt = False  # true when a COMMIT failed: whether it holds shows when the file is opened again
@@ -152,7 +152,7 @@ class Store:
             self.in_doubt = True
             connection.execute("COMMIT")
             self.in_doubt = False
-        except BaseException:
+        except BaseException:  # an interrupt too: no transaction may stay open
             if connection.in_transaction and not self.in_doubt:
                 connection.execute("ROLLBACK")
             raise

@@ -1,13 +1,12 @@
 """Series in memory for unit tests: input that appears in its time, and what rules write; it computes nothing."""
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wattledger.rules.alerting import Refusal, SampleRefusedError
 from wattledger.rules.promql.matcher import Matcher, MatchOp, accept_all
-from wattledger.rules.promql.model import METRIC_NAME, Labels, Series, is_stale
+from wattledger.rules.promql.model import METRIC_NAME, Labels, Series, is_same
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class MemoryStorage:
         if column.timestamps_ms and timestamp_ms <= column.timestamps_ms[-1]:
             if timestamp_ms < column.timestamps_ms[-1]:
                 raise SampleRefusedError(Refusal.OUT_OF_ORDER)
-            if not _same(column.values[-1], value):
+            if not is_same(column.values[-1], value):
                 raise SampleRefusedError(Refusal.DUPLICATE)
             return
         column.timestamps_ms.append(timestamp_ms)
@@ -83,9 +82,3 @@ class MemoryStorage:
         self._columns[labels] = column
         self._by_name.setdefault(column.names.get(METRIC_NAME, ""), []).append(column)
         return column
-
-
-def _same(first: float, second: float) -> bool:
-    if math.isnan(first) or math.isnan(second):
-        return math.isnan(first) and math.isnan(second) and is_stale(first) == is_stale(second)
-    return first == second and math.copysign(1.0, first) == math.copysign(1.0, second)

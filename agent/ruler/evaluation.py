@@ -107,13 +107,15 @@ class Evaluation:
         ]
         if not due:
             return []
-        self._history.forget(now_ms)
-        self._history.scrape(self._reader.read(snapshot, self._interests.names()), now_ms)
-        self._refill(snapshot, now_ms)
+        # The moment of the schedule and not of now: a few ms less than `for` would make an alert an interval late.
+        at_ms = max(moment.at_ms for _, moment in due)
+        self._history.forget(at_ms)
+        self._history.scrape(self._reader.read(snapshot, self._interests.names()), at_ms)
+        self._refill(snapshot, at_ms)
         outcomes: list[RuleOutcome] = []
         for group, moment in due:
             started_ns = monotonic_ns()
-            outcomes += group.engine.evaluate(self._history, now_ms, missed=moment.missed)
+            outcomes += group.engine.evaluate(self._history, at_ms, missed=moment.missed)
             group.duration_ns = monotonic_ns() - started_ns
             group.last_ms = moment.at_ms
         return outcomes

@@ -233,6 +233,8 @@ class GroupEngine:
             )
         except PromqlError as error:
             raise RuleFailedError(error.reason) from None
+        except Exception as error:
+            raise RuleFailedError(f"unexpected error: {error!r}") from error
         if isinstance(result, String):
             raise RuleFailedError("rule result is not a vector or scalar")
         return (Element((), result.value),) if isinstance(result, Scalar) else result.elements

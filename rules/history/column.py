@@ -1,13 +1,12 @@
 """The samples of one series as two arrays; which series there are, and who reads them, is unknown here."""
 
-import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wattledger.rules.alerting import Refusal, SampleRefusedError
-from wattledger.rules.promql.model import Labels, Series, is_stale
+from wattledger.rules.promql.model import Labels, Series, is_same
 
 from .interests import Reach
 
@@ -38,7 +37,7 @@ class Column:
         if times and timestamp_ms <= times[-1]:
             if timestamp_ms < times[-1]:
                 raise SampleRefusedError(Refusal.OUT_OF_ORDER)
-            if not same(self.values[-1], value):
+            if not is_same(self.values[-1], value):
                 raise SampleRefusedError(Refusal.DUPLICATE)
             return False
         times.append(timestamp_ms)
@@ -100,10 +99,3 @@ class Column:
             self.due_ms = _NEVER_MS
         else:
             self.due_ms = self.times[0] + self.reach.back_ms + self._slack_ms
-
-
-def same(first: float, second: float) -> bool:
-    """Tell whether two samples of one moment are one: NaN is NaN and the end an end, 0 is not -0."""
-    if math.isnan(first) or math.isnan(second):
-        return math.isnan(first) and math.isnan(second) and is_stale(first) == is_stale(second)
-    return first == second and math.copysign(1.0, first) == math.copysign(1.0, second)

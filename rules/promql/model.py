@@ -1,5 +1,6 @@
 """The values that go into and come out of an expression; it knows nothing of how either is computed or kept."""
 
+import math
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ STALE: float = struct.unpack(">d", _STALE_BITS)[0]
 def is_stale(value: float) -> bool:
     """Tell whether *value* marks the end of a series; any other NaN is a value."""
     return value != value and struct.pack(">d", value) == _STALE_BITS  # noqa: PLR0124
+
+
+def is_same(first: float, second: float) -> bool:
+    """Tell whether two samples of one moment are one: NaN is NaN and the end an end, 0 is not -0."""
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(first) and math.isnan(second) and is_stale(first) == is_stale(second)
+    return first == second and math.copysign(1.0, first) == math.copysign(1.0, second)
 
 
 class PromqlError(Exception):

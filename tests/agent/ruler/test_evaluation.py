@@ -100,6 +100,14 @@ def test_an_alert_pends_fires_and_ends_with_what_the_page_shows(tmp_path: Path) 
     assert host.told() == [("Held", True)]
 
 
+def test_a_look_that_comes_a_little_early_or_late_makes_no_alert_an_interval_late(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    for late in (0.3, -0.2, -0.05):
+        host.clock.advance(late)
+        health = host.run()
+    assert states(health) == [("Held", AlertState.FIRING)]
+
+
 def test_an_alert_ends_when_its_device_is_gone_from_the_page(tmp_path: Path) -> None:
     host = Host(tmp_path)
     assert states(host.run(3)) == [("Held", AlertState.FIRING)]

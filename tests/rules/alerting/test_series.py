@@ -1,7 +1,12 @@
 """What rules write: recorded series, ALERTS and ALERTS_FOR_STATE, and where each of them ends."""
 
+from collections.abc import Iterable, Sequence
+
 from tests.rules.alerting.stage import MINUTE_MS, Stage, alerting, labels, recording
+from wattledger.agent.rulefiles.memory_storage import MemoryStorage
 from wattledger.rules.alerting import GroupEngine, Refusal, RuleGroup, Schedule
+from wattledger.rules.promql.matcher import Matcher
+from wattledger.rules.promql.model import Series
 
 ALERTS_PENDING = labels(name="ALERTS", alertname="A", alertstate="pending", case="a")
 ALERTS_FIRING = labels(name="ALERTS", alertname="A", alertstate="firing", case="a")
@@ -52,6 +57,25 @@ def test_alerts_changes_its_state_and_the_old_one_ends() -> None:
 def test_alerts_for_state_says_since_when_in_seconds() -> None:
     stage = Stage.of(alerting("A", "m > 1")).at(7, a=2.0).at(9, a=2.0)
     assert stage.query("ALERTS_FOR_STATE", 9) == {FOR_STATE: 420.0}
+
+
+class Broken(MemoryStorage):
+    """A storage with a defect that one metric meets."""
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterable[Series]:
+        if any(matcher.value == "broken" for matcher in matchers):
+            raise ZeroDivisionError("division by zero")
+        return super().select(matchers, start_ms, end_ms)
+
+
+def test_a_defect_that_one_rule_meets_does_not_end_the_others() -> None:
+    stage = Stage.of(recording("r", "broken"), alerting("A", "broken > 1"), recording("s", "m"))
+    stage.storage = Broken()
+    stage.at(0, a=1.0)
+    assert [error for _, error in stage.engine.errors()] == 2 * [
+        "unexpected error: ZeroDivisionError('division by zero')"
+    ]
+    assert stage.query("s", 0) == {labels(name="s", case="a"): 1.0}
 
 
 def test_a_failing_rule_leaves_its_series_and_the_others_go_on() -> None:
