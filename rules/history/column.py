@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wattledger.rules.alerting import Refusal, SampleRefusedError
-from wattledger.rules.promql.model import Labels, Series, is_same
+from wattledger.rules.promql.model import Labels, Series, is_same, is_stale
 
 from .interests import Reach
 
@@ -16,17 +16,21 @@ _LEAST_SLACK_MS = 120_000
 _NEVER_MS = 2**63 - 1
 # What is read from a fixed time on grows without end; a week of it is provided for.
 _PINNED_MS = 7 * 86_400_000
+# A day at 15 s. A series that is looked back on over more samples than that keeps them further apart.
+_MOST_SAMPLES = 5_760
 
 
 @dataclass(slots=True, eq=False)
 class Column:
     """A series that a rule selects. The arrays are of equal length and in order of time.
 
-    Before `due_ms` there is too little out of reach to be worth moving the rest.
+    Before `due_ms` there is too little out of reach to be worth moving the rest. Samples are at least `spacing_ms`
+    apart, the newest aside, which is always there.
     """
 
     labels: Labels
     reach: Reach
+    spacing_ms: int = 0
     times: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
     due_ms: int = _NEVER_MS
@@ -40,11 +44,24 @@ class Column:
             if not is_same(self.values[-1], value):
                 raise SampleRefusedError(Refusal.DUPLICATE)
             return False
+        if self._takes_place_of_last(timestamp_ms, value):
+            times[-1], self.values[-1] = timestamp_ms, value
+            return False
         times.append(timestamp_ms)
         self.values.append(value)
         if len(times) == 1:
             self._set_due()
         return True
+
+    def _takes_place_of_last(self, timestamp_ms: int, value: float) -> bool:
+        """Tell whether the newest sample stands too near the one before it to be kept; ends of series always are."""
+        times, values = self.times, self.values
+        return (
+            self.spacing_ms > 0
+            and len(times) > 1
+            and timestamp_ms - times[-2] <= self.spacing_ms
+            and not (is_stale(value) or is_stale(values[-1]) or is_stale(values[-2]))
+        )
 
     def prepend(self, timestamps_ms: Sequence[int], values: Sequence[float]) -> int:
         """Put older samples, in order of time, before those that are there; give how many were older."""
@@ -73,16 +90,23 @@ class Column:
         last = len(times) if times[-1] <= end_ms else bisect_right(times, end_ms)
         return Series(self.labels, times[first:last], values[first:last]) if first < last else None
 
-    def taken_over(self, reach: Reach) -> "Column":
+    @classmethod
+    def of(cls, labels: Labels, reach: Reach, *, step_ms: int) -> "Column":
+        """Give an empty column for a sample each *step_ms*."""
+        spacing_ms = reach.back_ms if reach.newest_only else reach.back_ms // _MOST_SAMPLES
+        return cls(labels, reach, spacing_ms if spacing_ms > step_ms and reach.pinned_from_ms is None else 0)
+
+    def taken_over(self, reach: Reach, *, step_ms: int) -> "Column":
         """Give the same samples under another reach; this column must not be used any more."""
-        column = Column(self.labels, reach, self.times, self.values)
-        column._set_due()
+        column = Column.of(self.labels, reach, step_ms=step_ms)
+        column.times, column.values = self.times, self.values
+        column._set_due()  # noqa: SLF001  (its own kind)
         return column
 
     def room(self, step_ms: int) -> int:
         """Give how many samples this may come to hold at one each *step_ms*, those forgotten late included."""
         reach_ms = self.reach.back_ms if self.reach.pinned_from_ms is None else max(self.reach.back_ms, _PINNED_MS)
-        return (reach_ms + self._slack_ms) // step_ms + 2
+        return (reach_ms + self._slack_ms) // max(step_ms, self.spacing_ms) + 2
 
     @property
     def _slack_ms(self) -> int:

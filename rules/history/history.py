@@ -120,7 +120,7 @@ class History:
         for column in old._index:  # noqa: SLF001  (its own kind)
             reach = self._interests.reach(column.labels)
             if reach is not None:
-                self._add(column.taken_over(reach))
+                self._add(column.taken_over(reach, step_ms=self._step_ms))
                 self._samples += len(column.times)
         self._refused += old._refused  # noqa: SLF001  (its own kind)
         self._scraped_at_ms = old._scraped_at_ms  # noqa: SLF001  (its own kind)
@@ -138,7 +138,7 @@ class History:
         reach = self._interests.reach(labels)
         if reach is None:
             return None
-        column = Column(labels, reach)
+        column = Column.of(labels, reach, step_ms=self._step_ms)
         if self._reserved + column.room(self._step_ms) > self._most_samples:
             self._refused += 1
             raise SampleRefusedError(Refusal.TOO_MANY_SERIES)
@@ -155,7 +155,7 @@ class History:
         for column, (_, value) in zip(self._columns, page, strict=True):
             if column is not None:
                 times = column.times
-                if times[-1] < at_ms:
+                if times[-1] < at_ms and not column.spacing_ms:
                     times.append(at_ms)
                     column.values.append(value)
                     taken += 1

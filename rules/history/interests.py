@@ -12,10 +12,14 @@ from wattledger.rules.templates.template import QueryUse
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far back samples are read: less than `back_ms` before an evaluation, and all from `pinned_from_ms` on."""
+    """How far back samples are read: less than `back_ms` before an evaluation, and all from `pinned_from_ms` on.
+
+    With `newest_only` nothing but the newest of them counts.
+    """
 
     back_ms: int
     pinned_from_ms: int | None = None
+    newest_only: bool = False
 
     def first_ms(self, now_ms: int) -> int:
         """Give the earliest millisecond that an evaluation at *now_ms* or later reads."""
@@ -25,7 +29,8 @@ class Reach:
     def joined(self, other: "Reach") -> "Reach":
         """Give what covers both."""
         pins = [pin for pin in (self.pinned_from_ms, other.pinned_from_ms) if pin is not None]
-        return Reach(max(self.back_ms, other.back_ms), min(pins) if pins else None)
+        newest_only = self.newest_only and other.newest_only
+        return Reach(max(self.back_ms, other.back_ms), min(pins) if pins else None, newest_only)
 
 
 _Matchers = tuple[Matcher, ...]
@@ -92,7 +97,7 @@ def _of_expressions(group: RuleGroup, lookback_ms: int, query_offset_ms: int) ->
 def _reach_of(selector: Selector, offset_ms: int) -> Reach:
     if selector.pinned_from_ms is not None:
         return Reach(0, selector.pinned_from_ms)
-    return Reach(selector.back_ms + offset_ms)
+    return Reach(selector.back_ms + offset_ms, newest_only=selector.newest_only and not offset_ms)
 
 
 def _of_texts(group: RuleGroup, lookback_ms: int) -> Iterator[tuple[_Matchers, Reach]]:
@@ -131,4 +136,4 @@ def _without_placeholders(matchers: _Matchers) -> _Matchers:
 
 
 def _at_least(selector: Selector, lookback_ms: int) -> Reach:
-    return _reach_of(selector, 0).joined(Reach(lookback_ms))
+    return _reach_of(selector, 0).joined(Reach(lookback_ms, newest_only=selector.newest_only))

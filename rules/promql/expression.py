@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .matcher import Matcher
 from .model import Element, PromqlError, Result, Scalar, Storage, String, Vector
 from .node import Node, RangeNode, Run, ScalarNode, VectorNode
-from .selection import Selection
+from .selection import ROOT, Selection
 from .syntax import parse
 from .tokens import Cursor
 from .translate import Translation
@@ -19,12 +19,14 @@ DEFAULT_STEP_MS = 60_000
 class Selector:
     """What an expression reads: series by *matchers*, samples less than `back_ms` older than the evaluation.
 
-    Where `@` fixes the time, `pinned_from_ms` says from when on samples are read, whenever the evaluation is.
+    Where `@` fixes the time, `pinned_from_ms` says from when on samples are read, whenever the evaluation is. With
+    `newest_only` nothing but the newest of them counts.
     """
 
     matchers: tuple[Matcher, ...]
     back_ms: int
     pinned_from_ms: int | None = None
+    newest_only: bool = False
 
 
 class Expression:
@@ -67,7 +69,8 @@ def _selector_of(selection: Selection, lookback_ms: int) -> Selector:
     first_ms, _ = selection.times(0, lookback_ms)
     if selection.frame.pinned:
         return Selector(selection.matchers, 0, first_ms)
-    return Selector(selection.matchers, max(0, 1 - first_ms))
+    newest_only = selection.width_ms is None and selection.frame == ROOT
+    return Selector(selection.matchers, max(0, 1 - first_ms), newest_only=newest_only)
 
 
 def compile_expression(text: str) -> Expression:

@@ -1,10 +1,14 @@
 """What the history keeps, ends, refuses and forgets."""
 
+import itertools
 import math
 
 import pytest
 
+from tests.exporter.snapshots import instances, snapshot, view
 from tests.rules.history.shelf import MINUTE_MS, NOW_MS, group, history, kept, labels
+from wattledger.agent.rulefiles import DEFAULT_PACKS, load_pack
+from wattledger.exporter.series import SeriesReader
 from wattledger.rules.alerting import Refusal, SampleRefusedError
 from wattledger.rules.history import History, interests_of
 from wattledger.rules.promql.expression import compile_expression
@@ -28,7 +32,7 @@ def at(minute: float) -> int:
 
 
 def test_a_scrape_keeps_the_series_that_rules_select_and_no_other() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0), (OTHER, 2.0), (M1, 3.0)], at(0))
     storage.scrape([(M0, 4.0), (OTHER, 5.0), (M1, 6.0)], at(1))
     assert points(storage, "m", M0) == [(0, 1.0), (1, 4.0)]
@@ -39,7 +43,7 @@ def test_a_scrape_keeps_the_series_that_rules_select_and_no_other() -> None:
 
 
 def test_a_series_that_is_on_the_page_no_more_ends_once_and_may_come_back() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     for minute, page in enumerate([[(M0, 1.0), (M1, 1.0)], [(M1, 2.0)], [(M1, 3.0)], [(M1, 4.0), (M0, 4.0)]]):
         storage.scrape(page, at(minute))
     assert points(storage, "m", M0) == [(0, 1.0), (1, math.inf), (3, 4.0)]
@@ -48,7 +52,7 @@ def test_a_series_that_is_on_the_page_no_more_ends_once_and_may_come_back() -> N
 
 
 def test_another_series_in_the_same_place_is_another_series() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0)], at(0))
     storage.scrape([(M1, 2.0)], at(1))
     assert points(storage, "m", M0) == [(0, 1.0), (1, math.inf)]
@@ -56,7 +60,7 @@ def test_another_series_in_the_same_place_is_another_series() -> None:
 
 
 def test_labels_that_are_equal_and_not_the_same_object_are_the_same_series() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     for minute in range(3):
         page = [(labels("m", gpu=gpu), float(minute)) for gpu in ("0", "1")]
         storage.scrape(page if minute != 1 else page[::-1], at(minute))
@@ -65,7 +69,7 @@ def test_labels_that_are_equal_and_not_the_same_object_are_the_same_series() -> 
 
 
 def test_a_page_that_grows_in_its_middle_keeps_every_series_its_own() -> None:
-    storage = history("m", "other")
+    storage = history("last_over_time(m[5m])", "last_over_time(other[5m])")
     storage.scrape([(M0, 10.0), (OTHER, 30.0)], at(0))
     storage.scrape([(M0, 11.0), (M1, 21.0), (OTHER, 31.0)], at(1))
     storage.scrape([(M0, 12.0), (M1, 22.0), (OTHER, 32.0)], at(2))
@@ -75,7 +79,7 @@ def test_a_page_that_grows_in_its_middle_keeps_every_series_its_own() -> None:
 
 
 def test_a_scrape_that_is_not_later_than_the_last_is_ignored_and_counted() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0)], at(1))
     storage.scrape([(M0, 2.0), (M1, 2.0)], at(1))
     storage.scrape([(M0, 3.0)], at(0))
@@ -85,7 +89,7 @@ def test_a_scrape_that_is_not_later_than_the_last_is_ignored_and_counted() -> No
 
 
 def test_a_series_twice_on_a_page_counts_once_and_the_other_value_is_refused() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0), (M0, 2.0)], at(0))
     storage.scrape([(M0, 1.0), (M0, 1.0)], at(1))
     assert points(storage, "m", M0) == [(0, 1.0), (1, 1.0)]
@@ -93,7 +97,7 @@ def test_a_series_twice_on_a_page_counts_once_and_the_other_value_is_refused() -
 
 
 def test_what_rules_write_is_kept_in_order_and_once() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.append(M0, at(1), 1.0)
     storage.append(M0, at(1), 1.0)
     for minute, value, refusal in ((1, 2.0, Refusal.DUPLICATE), (0, 1.0, Refusal.OUT_OF_ORDER)):
@@ -115,7 +119,7 @@ def test_what_rules_write_is_kept_in_order_and_once() -> None:
     ],
 )
 def test_the_same_sample_twice_is_no_error(first: float, second: float, *, same: bool) -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.append(M0, at(0), 1.0)
     storage.append(M0, at(1), first)
     if same:
@@ -126,20 +130,20 @@ def test_the_same_sample_twice_is_no_error(first: float, second: float, *, same:
 
 
 def test_what_no_rule_selects_is_accepted_and_not_kept() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.append(OTHER, at(1), 1.0)
     storage.append(OTHER, at(0), 1.0)
     assert storage.stats().series == 0
 
 
 def test_the_end_of_a_series_that_is_not_there_takes_no_room() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.append(M0, at(0), STALE)
     assert storage.stats().series == 0
 
 
 def test_select_gives_what_all_matchers_accept_within_the_times_both_included() -> None:
-    storage = history("m", "other")
+    storage = history("last_over_time(m[5m])", "last_over_time(other[5m])")
     for minute in range(4):
         storage.scrape([(M1, 1.0), (M0, 0.0), (OTHER, 2.0)], at(minute))
     (selector,) = compile_expression('m{gpu!="7"}').selectors()
@@ -154,7 +158,7 @@ def test_select_gives_what_all_matchers_accept_within_the_times_both_included() 
 
 
 def test_a_series_that_came_after_a_query_is_found_by_the_next() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0)], at(0))
     assert set(kept(storage, "m")) == {M0}
     storage.scrape([(M0, 1.0), (M1, 1.0)], at(1))
@@ -186,7 +190,7 @@ def test_forgetting_lets_go_of_what_is_out_of_reach_and_of_series_that_ended() -
 
 
 def test_a_page_goes_on_after_all_its_samples_were_forgotten() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.scrape([(M0, 1.0), (OTHER, 1.0)], at(0))
     storage.forget(at(1000))
     storage.scrape([(M0, 2.0), (OTHER, 2.0)], at(1000))
@@ -221,7 +225,7 @@ def test_older_samples_go_before_those_that_are_there() -> None:
 
 
 def test_series_that_are_new_beyond_the_bound_are_refused_and_those_that_are_there_grow() -> None:
-    storage = history("m", most_samples=2 * ROOM)
+    storage = history("last_over_time(m[5m])", most_samples=2 * ROOM)
     storage.scrape([(M0, 1.0), (M1, 1.0)], at(0))
     storage.scrape([(M0, 2.0), (M1, 2.0)], at(1))
     late = labels("m", gpu="2")
@@ -237,7 +241,7 @@ def test_series_that_are_new_beyond_the_bound_are_refused_and_those_that_are_the
 
 
 def test_one_page_beyond_the_bound_does_not_pass_it() -> None:
-    storage = history("m", most_samples=100 * ROOM)
+    storage = history("last_over_time(m[5m])", most_samples=100 * ROOM)
     storage.scrape([(labels("m", gpu=str(number)), 1.0) for number in range(1000)], at(0))
     assert storage.stats().samples == 100
     assert storage.stats().refused == 900
@@ -256,8 +260,43 @@ def test_however_long_it_grows_it_never_holds_more_than_the_bound() -> None:
     assert len(kept(storage, "n")) == 1
 
 
+def test_of_a_series_whose_newest_sample_is_all_that_rules_read_little_more_is_kept() -> None:
+    storage = history("m == 1", 'sum(m{gpu="0"})')
+    for minute in range(100):
+        storage.scrape([(M0, float(minute)), (M1, 1.0)], at(minute))
+        storage.forget(at(minute))
+        assert kept(storage, "m")[M0][-1] == Sample(at(minute), float(minute))
+        assert len(kept(storage, "m")[M0]) <= 4
+    storage.scrape([(M1, 1.0)], at(100))
+    assert points(storage, "m", M0)[-1] == (100, math.inf)
+    assert points(storage, "m", M1)[-1] == (100, 1.0)
+
+
+def test_what_is_looked_back_on_very_far_is_kept_less_densely_and_the_newest_sample_always() -> None:
+    storage = History(interests_of([group("increase(m[1d])")]), step_ms=1_000)
+    for second in range(3_000):
+        storage.scrape([(M0, float(second))], NOW_MS + 1_000 * second)
+        newest = kept(storage, "m")[M0][-1] if second % 100 == 99 else None
+        assert newest in (None, Sample(NOW_MS + 1_000 * second, float(second)))
+    samples = kept(storage, "m")[M0]
+    assert len(samples) <= 3_000 // 15 + 2
+    assert samples[0] == Sample(NOW_MS, 0.0)
+    apart = [later.timestamp_ms - earlier.timestamp_ms for earlier, later in itertools.pairwise(samples)]
+    assert max(apart) <= 15_000
+    storage.scrape([], NOW_MS + 3_000_000)
+    assert is_stale(kept(storage, "m")[M0][-1].value), "an end is an end"
+
+
+def test_the_packs_fit_in_a_history_of_one_look_a_second() -> None:
+    rules = [group for name in DEFAULT_PACKS for group in load_pack(name, {}).groups]
+    storage = History(interests_of(rules), step_ms=1_000)
+    page = SeriesReader().read(snapshot(*(instances(view(slot), 7) for slot in range(16))))
+    storage.scrape(page, NOW_MS)
+    assert storage.stats().refused == 0
+
+
 def test_a_series_that_was_refused_comes_in_once_there_is_room() -> None:
-    storage = history("m", most_samples=ROOM)
+    storage = history("last_over_time(m[5m])", most_samples=ROOM)
     page = [(M0, 1.0), (M1, 1.0)]
     storage.scrape(page, at(0))
     storage.scrape(page[1:], at(1))
@@ -285,9 +324,9 @@ def test_after_a_reload_the_samples_that_the_new_rules_select_are_there() -> Non
 
 
 def test_after_a_reload_a_page_that_is_the_same_has_what_is_selected_since() -> None:
-    old, page = history("m"), [(M0, 1.0), (OTHER, 1.0)]
+    old, page = history("last_over_time(m[5m])"), [(M0, 1.0), (OTHER, 1.0)]
     old.scrape(page, at(1))
-    storage = history("m", "other")
+    storage = history("last_over_time(m[5m])", "last_over_time(other[5m])")
     storage.adopt(old)
     storage.scrape(page, at(1))
     assert points(storage, "other", OTHER) == []
@@ -297,7 +336,7 @@ def test_after_a_reload_a_page_that_is_the_same_has_what_is_selected_since() -> 
 
 
 def test_the_mark_of_an_end_survives_being_kept() -> None:
-    storage = history("m")
+    storage = history("last_over_time(m[5m])")
     storage.append(M0, at(0), 1.0)
     storage.append(M0, at(1), STALE)
     last: Sample = kept(storage, "m")[M0][-1]

@@ -25,7 +25,7 @@ def test_a_name_is_known_from_each_selector_and_series_are_told_apart_by_their_l
     assert found.names() == frozenset({"m", "n"})
     assert found.reach(labels("m", state="held", gpu="0")) == Reach(10 * MINUTE_MS)
     assert found.reach(labels("m", state="active")) is None
-    assert found.reach(labels("n")) == Reach(_LOOKBACK_MS)
+    assert found.reach(labels("n")) == Reach(_LOOKBACK_MS, newest_only=True)
     assert found.reach(labels("o")) is None
 
 
@@ -42,7 +42,7 @@ def test_a_subquery_reaches_back_by_both_widths() -> None:
 def test_a_selector_without_a_name_leaves_the_names_open() -> None:
     found = interests("n", '{__name__=~"m|o",gpu="0"}')
     assert found.names() is None
-    assert found.reach(labels("o", gpu="0")) == Reach(_LOOKBACK_MS)
+    assert found.reach(labels("o", gpu="0")) == Reach(_LOOKBACK_MS, newest_only=True)
     assert found.reach(labels("o", gpu="1")) is None
 
 
@@ -62,13 +62,13 @@ def test_a_group_that_looks_at_an_earlier_time_reaches_back_by_that_much_more() 
 
 
 def test_the_lookback_is_that_of_the_engine() -> None:
-    assert interests_of([group("m")], lookback_ms=MINUTE_MS).reach(labels("m")) == Reach(MINUTE_MS)
+    assert interests_of([group("m")], lookback_ms=MINUTE_MS).reach(labels("m")) == Reach(MINUTE_MS, newest_only=True)
 
 
 def test_what_rules_write_is_selected_like_any_other_series() -> None:
     found = interests('ALERTS{alertname="A"}', "r0 * 2")
-    assert found.reach(labels("ALERTS", alertname="A", alertstate="firing")) == Reach(_LOOKBACK_MS)
-    assert found.reach(labels("r0")) == Reach(_LOOKBACK_MS)
+    assert found.reach(labels("ALERTS", alertname="A", alertstate="firing")) == Reach(_LOOKBACK_MS, newest_only=True)
+    assert found.reach(labels("r0")) == Reach(_LOOKBACK_MS, newest_only=True)
     assert found.reach(labels("r1")) is None
     assert found.reach(labels("ALERTS_FOR_STATE", alertname="A")) is None
 
@@ -88,7 +88,7 @@ def test_a_query_in_a_text_is_selected_as_it_says() -> None:
 def test_of_a_query_with_values_filled_in_the_name_is_known_and_no_label() -> None:
     found = asked("{{ with printf \"m{gpu=%q,state='held'}\" .Labels.gpu | query }}{{ len . }}{{ end }}")
     assert found.names() == frozenset({"m"})
-    assert found.reach(labels("m", gpu="7", state="active")) == Reach(_LOOKBACK_MS)
+    assert found.reach(labels("m", gpu="7", state="active")) == Reach(_LOOKBACK_MS, newest_only=True)
 
 
 def test_a_query_with_values_filled_in_looks_back_as_far_as_it_says_and_never_less_than_the_lookback() -> None:
@@ -110,4 +110,6 @@ def test_a_query_with_values_filled_in_looks_back_as_far_as_it_says_and_never_le
 def test_a_query_whose_name_is_not_known_may_select_every_series(template: str) -> None:
     found = asked(template)
     assert found.names() is None
-    assert found.reach(labels("anything", gpu="0")) == Reach(_LOOKBACK_MS)
+    reach = found.reach(labels("anything", gpu="0"))
+    assert reach is not None
+    assert reach.back_ms == _LOOKBACK_MS

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prometheus3 import Program, prometheus3
 from tests.servers import need
 from wattledger.agent.config.document import read_document
 from wattledger.agent.rulefiles import LoadedRules, load_rule_file, run_rule_tests
@@ -118,6 +119,14 @@ def test_promtool_and_we_find_the_unit_tests_to_hold(pack: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert (code, err.getvalue()) == (0, ""), err.getvalue()
     assert out.getvalue() == done.stdout
+
+
+@pytest.mark.nightly
+@each_pack
+def test_promtool_3_finds_the_unit_tests_to_hold(pack: Path, request: pytest.FixtureRequest) -> None:
+    command = [prometheus3(Program.PROMTOOL, request.config), "test", "rules", str(unit_test_file(pack))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @each_pack
