@@ -81,6 +81,8 @@ class Quantity(StrEnum):
     PCIE_LINK_WIDTH = "pcie_link_width"
     NVLINK_TRANSMIT_BYTES = "nvlink_transmit_bytes"
     NVLINK_RECEIVE_BYTES = "nvlink_receive_bytes"
+    NVLINK_LINKS = "nvlink_links"  # links the board has, up or not
+    NVLINK_LINKS_ACTIVE = "nvlink_links_active"
 
     ECC_CORRECTED_VOLATILE = "ecc_corrected_volatile"  # since driver load
     ECC_UNCORRECTED_VOLATILE = "ecc_uncorrected_volatile"

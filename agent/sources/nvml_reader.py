@@ -15,6 +15,7 @@ from .nvml_fields import Gaps as RawGaps
 from .nvml_fields import Values as RawValues
 from .nvml_gpm import ACTIVITIES, Gpm, open_window, supports_gpm
 from .nvml_groups import Due, Group
+from .nvml_links import LinkStates
 from .nvml_mig import MigInstances
 from .nvml_probe import Chip, make_plan
 from .nvml_processes import ProcessLists
@@ -55,13 +56,14 @@ class DeviceReader:
         }
         self.stale = False
         self._tick = groups.pop(Cadence.TICK)
-        self._listing = groups[Cadence.LISTING]
+        self._listing, self._slow = groups[Cadence.LISTING], groups[Cadence.SLOW]
         self._slower = tuple(groups.values())
         self._uptime_read_at: Instant | None = None
         self._energy_mj = 0
         self._slow_values: RawValues = {}
         self._slow_gaps: RawGaps = {}
         self._limits: RawValues = {}
+        self._links = LinkStates(nvml, handle)
         self._lists = ProcessLists(nvml, handle)
         self._list_due = Due(Cadence.LISTING.period_ns, shift_ns)
         self._listed: tuple[GpuProcess, ...] | Gap = Gap.TIMEOUT
@@ -131,8 +133,10 @@ class DeviceReader:
         for group in due:
             group.read_batch()
             group.read_calls()
-        values: RawValues = {}
-        gaps: RawGaps = dict(self._base_gaps)
+        if self._slow in due:
+            self._links.read(mig=bool(self._listing.values.get(Quantity.MIG_MODE)))
+        values: RawValues = dict(self._links.values)
+        gaps: RawGaps = self._base_gaps | self._links.gaps
         for group in self._slower:
             values |= group.values
             gaps |= group.gaps

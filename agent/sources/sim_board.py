@@ -222,6 +222,8 @@ class Board:
             Quantity.PCIE_LINK_WIDTH: lanes,
             Quantity.NVLINK_TRANSMIT_BYTES: nvlink,
             Quantity.NVLINK_RECEIVE_BYTES: nvlink,
+            Quantity.NVLINK_LINKS: profile.nvlinks,
+            Quantity.NVLINK_LINKS_ACTIVE: profile.nvlinks,
             Quantity.THROTTLE_POWER_CAP_NS: max(0, self.physics.since_boot(_CAPPED, now)),
             Quantity.THROTTLE_SW_THERMAL_NS: 0,
             Quantity.THROTTLE_HW_THERMAL_NS: 0,

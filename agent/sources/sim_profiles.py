@@ -22,7 +22,14 @@ _GPM = frozenset(
         Quantity.ACTIVITY_DRAM_RATIO,
     }
 )
-_NVLINK = frozenset({Quantity.NVLINK_TRANSMIT_BYTES, Quantity.NVLINK_RECEIVE_BYTES})
+_NVLINK = frozenset(
+    {
+        Quantity.NVLINK_TRANSMIT_BYTES,
+        Quantity.NVLINK_RECEIVE_BYTES,
+        Quantity.NVLINK_LINKS,
+        Quantity.NVLINK_LINKS_ACTIVE,
+    }
+)
 _PCIE_BYTES = frozenset({Quantity.PCIE_TRANSMIT_BYTES, Quantity.PCIE_RECEIVE_BYTES})
 _ECC = frozenset(
     {
@@ -87,6 +94,7 @@ class Profile:
     pcie: tuple[int, int] = (5, 16)
     pcie_bytes_per_second: int = 55_000_000_000
     nvlink_bytes_per_second: int = 0
+    nvlinks: int = 0
     slowdown_celsius: int = 89
     idle_performance_state: int = 0
     energy_scope: EnergyScope = EnergyScope.GPU
@@ -103,14 +111,14 @@ _TABLE = {
         name="H100 80GB HBM3", architecture="Hopper", compute_capability="9.0", unsupported=_HOPPER,
         bare_mw=71_800, context_mw=121_700, limit_mw=700_000, limit_min_mw=200_000, memory_mib=81_559, nominal_gb=80,
         sm_mhz=(345, 1980, 1980), memory_mhz=(2619, 2619, 2619), video_mhz=(765, 1545, 1545),
-        instant_window_ms=25, nvlink_bytes_per_second=450_000_000_000, noise_mw=60,
+        instant_window_ms=25, nvlink_bytes_per_second=450_000_000_000, nvlinks=18, noise_mw=60,
     ),
     "h200": Profile(  # context draw assumed: the step of the H100
         name="H200", architecture="Hopper", compute_capability="9.0", unsupported=_HOPPER,
         bare_mw=77_000, context_mw=127_000, limit_mw=700_000, limit_min_mw=200_000, memory_mib=143_771,
         nominal_gb=141,
         sm_mhz=(345, 1980, 1980), memory_mhz=(3201, 3201, 3201), video_mhz=(765, 1545, 1545),
-        instant_window_ms=25, nvlink_bytes_per_second=450_000_000_000, noise_mw=60,
+        instant_window_ms=25, nvlink_bytes_per_second=450_000_000_000, nvlinks=18, noise_mw=60,
     ),
     "gh200": Profile(  # idle draw of the module assumed
         name="GH200 480GB", architecture="Hopper", compute_capability="9.0", unsupported=_HOPPER | _NVLINK,
@@ -123,7 +131,7 @@ _TABLE = {
         bare_mw=140_000, context_mw=218_000, limit_mw=1_000_000, limit_min_mw=200_000, memory_mib=183_359,
         nominal_gb=180,
         sm_mhz=(120, 1965, 1965), memory_mhz=(3996, 3996, 3996), video_mhz=(600, 1590, 1590),
-        instant_window_ms=25, nvlink_bytes_per_second=900_000_000_000, noise_mw=100,
+        instant_window_ms=25, nvlink_bytes_per_second=900_000_000_000, nvlinks=18, noise_mw=100,
     ),
     "a100": Profile(
         name="A100 80GB PCIe", architecture="Ampere", compute_capability="8.0", unsupported=_GA100 | _NVLINK,
@@ -150,7 +158,7 @@ _TABLE = {
         bare_mw=26_000, context_mw=45_000, limit_mw=300_000, limit_min_mw=150_000, memory_mib=32_768, nominal_gb=32,
         sm_mhz=(135, 1530, 1530), memory_mhz=(877, 877, 877), video_mhz=(555, 1372, 1372),
         instant_window_ms=10, update_ms=20, counter_tick_ms=20, quantum_mw=370, noise_mw=200, pcie=(3, 16),
-        pcie_bytes_per_second=13_000_000_000, nvlink_bytes_per_second=150_000_000_000,
+        pcie_bytes_per_second=13_000_000_000, nvlink_bytes_per_second=150_000_000_000, nvlinks=6,
     ),
     "p40": Profile(
         name="Tesla P40", architecture="Pascal", compute_capability="6.1", unsupported=_PASCAL,

@@ -41,6 +41,8 @@ FAMILIES = (
         {"transmit": Quantity.NVLINK_TRANSMIT_BYTES, "receive": Quantity.NVLINK_RECEIVE_BYTES},
         label="direction",
     ),
+    measured("wattledger_gpu_nvlink_links", "NVLinks that the board has, up or not.", Quantity.NVLINK_LINKS),
+    measured("wattledger_gpu_nvlink_links_active", "NVLinks that are up.", Quantity.NVLINK_LINKS_ACTIVE),
     carried(
         "wattledger_gpu_ecc_errors_total",
         "ECC errors by the driver's volatile counters, carried on over driver reloads.",

@@ -144,7 +144,7 @@ typedef struct {
     wl_linear pcie_tx, pcie_rx, nvlink_tx, nvlink_rx, smoothing_ns;
     uint64_t pcie_replays, ecc_corrected, ecc_uncorrected;
     uint32_t remapped_corrected, remapped_uncorrected, remapped_pending, remapped_failed;
-    uint32_t retired_single, retired_double, retired_pending, spare;
+    uint32_t retired_single, retired_double, retired_pending, nvlinks_down; /* a bit for each link */
 
     /* Lists under list_seq: odd while the test rewrites them. */
     uint32_t list_seq, trace_seq;

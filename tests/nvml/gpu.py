@@ -268,6 +268,13 @@ class GpuControl(PowerControl, Faults):
         self.shared.retired_single, self.shared.retired_double = single, double
         self.shared.retired_pending = int(pending)
 
+    def nvlink_down(self, *links: int) -> None:
+        """Let these NVLinks be down and the others up; no argument brings all up."""
+        beyond = [link for link in links if not 0 <= link < self.shared.nvlinks]
+        if beyond:
+            raise ValueError(f"NVLinks {beyond}: {self.profile.key} has {self.shared.nvlinks}, counted from 0")
+        self.shared.nvlinks_down = sum(1 << link for link in set(links))
+
     def field_error(self, field_id: int, code: int, scope: int | None = None) -> None:
         """Let one field fail with *code* inside a batch that succeeds; code 0 makes it work again."""
         shared = self.shared

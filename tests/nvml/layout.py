@@ -188,7 +188,7 @@ class Gpu(ctypes.Structure):
         *_of(Linear, "pcie_tx", "pcie_rx", "nvlink_tx", "nvlink_rx", "smoothing_ns"),
         *_of(_U64, "pcie_replays", "ecc_corrected", "ecc_uncorrected"),
         *_of(_U32, "remapped_corrected", "remapped_uncorrected", "remapped_pending", "remapped_failed"),
-        *_of(_U32, "retired_single", "retired_double", "retired_pending", "spare"),
+        *_of(_U32, "retired_single", "retired_double", "retired_pending", "nvlinks_down"),
         *_of(_U32, "list_seq", "trace_seq", "segment_count", "process_count", "mig_count", "gpm_count"),
         *_of(_U32, "field_fault_count", "mig_enabled", "mig_generation", "asleep"),
         ("processes", Process * PROCESSES),

@@ -31,7 +31,8 @@ WL_API nvmlReturn_t nvmlDeviceGetNvLinkState(nvmlDevice_t device, unsigned int l
     WL_ARGUMENT(state);
     WL_SUPPORTS(WL_HAS_NVLINK);
     WL_NEED(link < at.gpu->nvlinks, NVML_ERROR_INVALID_ARGUMENT);
-    *state = NVML_FEATURE_ENABLED;
+    const int down = at.gpu->mig_enabled || (at.gpu->nvlinks_down >> link & 1);
+    *state = down ? NVML_FEATURE_DISABLED : NVML_FEATURE_ENABLED;
     return NVML_SUCCESS;
 }
 

@@ -135,6 +135,39 @@ def test_cumulative_counters_move_with_load(double: NvmlDouble, probe: Probe) ->
     assert probe.call("nvmlDeviceGetPcieThroughput", handle, 0) == 3_000_000 // 1024
 
 
+@pytest.mark.parametrize(("key", "links"), [("volta", 6), ("a100", 12), ("h100", 18), ("b200", 18)])
+def test_nvlinks_of_a_board_are_up_until_the_test_takes_them_down(
+    make_double: MakeDouble, make_probe: MakeProbe, key: str, links: int
+) -> None:
+    double = make_double(key)
+    probe, board = make_probe(double), double.gpu(0)
+    handle, name = probe.handle(), "nvmlDeviceGetNvLinkState"
+
+    def down() -> list[int]:
+        return [link for link in range(links) if not probe.call(name, handle, link)]
+
+    assert [probe.code(name, handle, link) for link in range(links, 36)] == [INVALID] * (36 - links)
+    assert down() == []
+    board.nvlink_down(0, links - 1)
+    assert down() == [0, links - 1]
+    board.nvlink_down(2)
+    assert down() == [2]
+    board.nvlink_down()
+    assert down() == []
+    with pytest.raises(ValueError, match=f"has {links}"):
+        board.nvlink_down(links)
+
+
+def test_boards_without_nvlink_refuse_every_link_and_mig_takes_all_down(
+    make_double: MakeDouble, make_probe: MakeProbe
+) -> None:
+    double = make_double("l40s", "h100")
+    probe, name = make_probe(double), "nvmlDeviceGetNvLinkState"
+    assert [probe.code(name, probe.handle(0), link) for link in (0, 17, 35)] == [NOT_SUPPORTED] * 3
+    double.gpu(1).mig(["3g.40gb"])
+    assert [probe.call(name, probe.handle(1), link) for link in range(18)] == [0] * 18
+
+
 def test_event_reasons_follow_the_test_and_idleness(double: NvmlDouble, probe: Probe) -> None:
     board, handle = double.gpu(0), probe.handle()
     reasons = "nvmlDeviceGetCurrentClocksEventReasons"

@@ -33,6 +33,8 @@ def test_every_quantity_of_every_board_is_a_value_or_a_gap(tmp_path: Path, profi
             (Has.MIG, Q.MIG_MODE),
             (Has.FAN, Q.FAN_SPEED_RATIO),
             (Has.NVLINK, Q.NVLINK_TRANSMIT_BYTES),
+            (Has.NVLINK, Q.NVLINK_LINKS),
+            (Has.NVLINK, Q.NVLINK_LINKS_ACTIVE),
             (Has.SMOOTHING, Q.POWER_FLOOR_MW),
             (Has.RETIRED, Q.RETIRED_PAGES_SINGLE_BIT),
             (Has.REMAPPED, Q.REMAPPED_ROWS_PENDING),
@@ -164,6 +166,7 @@ def test_an_old_driver_costs_only_what_it_does_not_know(tmp_path: Path, profile:
         ("nvmlDeviceGetMigMode", Q.MIG_MODE),
         ("nvmlDeviceGetComputeRunningProcesses_v3", Q.PROCESSES),
         ("nvmlGpmQueryDeviceSupport", Q.ACTIVITY_SM_RATIO),
+        ("nvmlDeviceGetNvLinkState", Q.NVLINK_LINKS_ACTIVE),
     ],
 )
 def test_a_missing_function_is_one_gap(tmp_path: Path, missing: str, quantity: Quantity) -> None:

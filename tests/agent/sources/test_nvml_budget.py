@@ -14,7 +14,7 @@ MINUTE = 60
 LISTS = "nvmlDeviceGetComputeRunningProcesses_v3"
 
 
-def test_a_gpu_at_work_costs_fewer_than_five_calls_a_second(tmp_path: Path) -> None:
+def test_a_gpu_at_work_costs_about_five_calls_a_second(tmp_path: Path) -> None:
     with machine(tmp_path, *["h100"] * 8) as m:
         for gpu in m.double.gpus:
             gpu.process(100)
@@ -25,7 +25,7 @@ def test_a_gpu_at_work_costs_fewer_than_five_calls_a_second(tmp_path: Path) -> N
         m.child.tick(times=2 * MINUTE)
         calls = sum(m.double.calls().values()) / (2 * MINUTE) / 8
         batches = m.double.calls(3)["nvmlDeviceGetFieldValues"]
-    assert calls < 5, calls
+    assert calls < 5.1, calls  # 0.3 of them are its 18 NVLinks, once a minute
     assert batches <= 2 * MINUTE * 61 / 60 + 1  # one a tick, and one a minute for the slow fields
 
 

@@ -146,6 +146,12 @@ def test_a_profile_offers_what_its_generation_does(
     assert present <= set(device.values)
 
 
+@pytest.mark.parametrize(("profile", "links"), [("h100", 18), ("h200", 18), ("b200", 18), ("v100", 6)])
+def test_every_nvlink_of_a_board_with_nvlink_is_up(profile: str, links: int) -> None:
+    device = SimHost(Fleet(count=1, profiles=(profile,))).sample(at(DAY_NS)).devices[0]
+    assert device.values[Quantity.NVLINK_LINKS] == device.values[Quantity.NVLINK_LINKS_ACTIVE] == links
+
+
 def test_grace_hopper_measures_the_module() -> None:
     device = SimHost(Fleet(count=1, profiles=("gh200",))).sample(at(0)).devices[0]
     assert device.identity.energy_scope is EnergyScope.MODULE
