@@ -10,7 +10,7 @@ from .duration import format_duration
 from .problem import Places, Problem, printable, quoted
 from .scalars import decimal_text
 from .schema import Config, Endpoint, Maintenance
-from .values import GpuReference
+from .values import GpuReference, is_pattern
 
 # Certificates are public by nature; every other `..._file` is taken for a secret.
 _PUBLIC_FILES = ("cert_file", "ca_file")
@@ -124,8 +124,7 @@ def _owners(config: Config, places: Places) -> Iterator[Problem]:
 def _rules(config: Config, places: Places) -> Iterator[Problem]:
     for number, path in enumerate(config.rules.files):
         key = f"rules.files[{number}]"
-        mode = _mode(path)
-        if mode is None:
+        if _mode(path) is None and not is_pattern(path):
             yield Problem(places[key], key, f"{quoted(str(path))} does not exist; name a rule file that does")
         elif path in config.rules.files[:number]:
             yield Problem(places[key], key, f"{quoted(str(path))} is named twice; keep one of them")

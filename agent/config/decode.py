@@ -5,7 +5,7 @@ from typing import Annotated, Final, get_args, get_origin
 
 import msgspec
 
-from .document import Kind, Mapping, Node, Scalar, Sequence
+from .document import Entry, Kind, Mapping, Node, Scalar, Sequence
 from .problem import Places, Problem, guess, printable, quoted
 from .scalars import Key, WordForNone
 from .schema import LATER_KEYS, Config, Section
@@ -85,6 +85,8 @@ class Decoder:
     def _section(self, type_: type[Section], node: Node, path: str) -> object:
         if _is_null(node):
             node = Mapping((), node.place)
+        if isinstance(node, Scalar) and type_.short:
+            node = Mapping((Entry(Scalar(type_.short, Kind.TEXT, node.place), node),), node.place)
         if not isinstance(node, Mapping):
             names = ", ".join(info.encode_name for info in msgspec.structs.fields(type_))
             return self._refuse(node, path, f"{_what(node)} is not taken here; write a mapping with the keys {names}")

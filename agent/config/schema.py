@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -42,7 +42,12 @@ BoardUuid = Annotated[str, BOARD]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mapping of the file. A field's `name` is its key; the attribute carries the unit."""
+    """A mapping of the file. A field's `name` is its key; the attribute carries the unit.
+
+    With `short` a single value may stand for the mapping with that key alone.
+    """
+
+    short: ClassVar[str] = ""
 
 
 class Log(Section, frozen=True, kw_only=True):
@@ -116,6 +121,8 @@ class Rules(Section, frozen=True, kw_only=True):
 
 class Endpoint(Section, frozen=True, kw_only=True):
     """Where alerts go, and by what we are known there. Files with secrets are read at each use."""
+
+    short: ClassVar[str] = "url"
 
     url: Annotated[str, URL]
     timeout_ns: Annotated[int, duration_key("100ms", "5m")] = msgspec.field(

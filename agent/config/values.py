@@ -62,6 +62,11 @@ class GpuReference:
         return str(self.index) if self.uuid is None else self.uuid
 
 
+def is_pattern(path: Path) -> bool:
+    """Tell whether the last part of *path* stands for the files that match it."""
+    return any(sign in path.name for sign in "*?[")
+
+
 def parse_listen(text: str) -> ListenAddress:
     """Give the address in `host:port`, `[::1]:port` or `:port`. Raises ValueError with the cure."""
     host, colon, port_text = text.rpartition(":")

@@ -79,6 +79,19 @@ def test_the_rule_files_of_a_configuration_are_checked_with_it(tmp_path: Path) -
     assert err.startswith(f"{tmp_path / 'site.yml'}:4:")
 
 
+def test_a_pattern_names_the_rule_files_that_match_it_maybe_none(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yml").write_text(
+        "groups: [{name: a, rules: [{alert: A, expr: wattledger_gpu_up == 0}]}]"
+    )
+    (tmp_path / "rules" / "b.yml").write_text("groups:\n- name: b\n  rules:\n  - {alert: B, expr: rate(up)}\n")
+    code, _, err = check(tmp_path / "c.yml", "rules: {files: ['rules/*.yml']}")
+    assert code == 1
+    assert err.startswith(f"{tmp_path / 'rules' / 'b.yml'}:4:")
+    assert len(err.splitlines()) == 1
+    assert check(tmp_path / "c.yml", "rules: {files: ['rules/*.rules']}")[0] == 0
+
+
 def test_packs_thresholds_and_rule_files_that_do_not_exist_are_refused_where_they_stand(tmp_path: Path) -> None:
     file = tmp_path / "c.yml"
     text = "rules:\n  packs: [idle, powr]\n  files: [gone.yml]\n  vars: {held_warnin: 5m, held_notice: 7}\n"

@@ -200,6 +200,13 @@ def test_what_comes_later_is_ignored_with_a_warning_and_not_looked_into(tmp_path
     ]
 
 
+def test_a_receiver_of_alerts_may_be_written_as_its_url_alone(tmp_path: Path) -> None:
+    short = load(tmp_path, "alerts: {alertmanagers: ['http://a:9093'], webhooks: ['http://b/hook']}")
+    long = load(tmp_path, "alerts: {alertmanagers: [{url: 'http://a:9093'}], webhooks: [{url: 'http://b/hook'}]}")
+    assert short.config == long.config
+    assert short.config.alerts.webhooks[0].url == "http://b/hook"
+
+
 def test_a_variable_that_only_looks_like_ours_gives_a_warning() -> None:
     environment = {
         "WATTLEDGER_LISTN": "x",
