@@ -21,6 +21,7 @@ from tests.agent.e2e_daemon import (
 )
 
 TICKS = 2000
+LOOKED_AT = "wattledger_rule_group_last_evaluation_timestamp_seconds"
 WARM_TICKS = 300  # the ledger's page cache is full, the log has been folded once, every cadence has come round
 TICK_S = 0.2
 MIB = 1024 * 1024
@@ -97,6 +98,8 @@ def test_twenty_replaced_samplers_leave_no_open_file_and_no_process(tmp_path: Pa
             daemon.wait_ticks(2)
             truth.load(daemon)
             daemon.wait_ticks(2)
+            # Rules have read the ledger's history by then; SQLite keeps that descriptor, and uses it again.
+            daemon.wait_for(lambda page: page.has(LOOKED_AT, group="wattledger-idle"), "the first look of the rules")
             files = open_files(daemon.process.pid)
             for number in range(20):
                 replaced(daemon, config, number)
