@@ -65,9 +65,10 @@ def test_a_driver_that_hangs_in_the_kernel_costs_one_abandoned_process(
     stuck = watched.supervisor.state.pid
     assert stuck is not None
     machine.hang(BATCH, unkillable_path=str(ice.path / "a"))
+    watched.poll_until(lambda: process_state(stuck) == "D")
+    machine.clear_faults()  # it stays where it is; the next one shall not get there
     watched.poll_until(lambda: watched.supervisor.state.abandoned == 1)
     assert process_state(stuck) == "D"
-    machine.clear_faults()
     seen = len(watched.samples)
     watched.poll_until(lambda: len(watched.samples) > seen)
     ice.thaw()
