@@ -33,7 +33,7 @@ class GroupHealth:
     name: str
     rules: int
     interval_ms: int
-    evaluations: int = 0
+    evaluations: int = 0  # of its rules, all of them together
     failures: int = 0
     missed: int = 0
     last_at_ms: int | None = None

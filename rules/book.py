@@ -44,7 +44,7 @@ class DeviceBook:
         self._known = self._known_baselines()
         self.judgement: Judgement | None = None
         self.state_since_wall_ns = 0
-        self._episode_start_mj: int | None = None  # the account when the present state began
+        self._episode_start_mj: int | None = None  # what was booked to the present state before it began
 
     def apply(self, policy: BookPolicy) -> None:
         """Go on under another policy, with nothing forgotten."""
@@ -58,8 +58,13 @@ class DeviceBook:
 
     @property
     def state_energy_mj(self) -> int | None:
-        """Give the energy booked since the device entered its present state; None before the first interval."""
-        return None if self._episode_start_mj is None else self.account.energy_mj - self._episode_start_mj
+        """Give what was booked to the present state since the device entered it; None before it is judged.
+
+        What was drawn while nobody looked is booked to another state, so it does not count.
+        """
+        if self._episode_start_mj is None or self.judgement is None:
+            return None
+        return self._booked_mj(self.judgement.state) - self._episode_start_mj
 
     @property
     def method(self) -> Method | None:
@@ -101,7 +106,7 @@ class DeviceBook:
         self.judgement = judgement
         if self._judge.since is not None and self._judge.since is not before:
             self.state_since_wall_ns = self._judge.since.wall_ns
-            self._episode_start_mj = self.account.energy_mj
+            self._episode_start_mj = self._booked_mj(judgement.state)
         self._pending.add(judgement.state)
         measurement = self._meter.read(reading, host)
         self._carry.add(reading, epoch_changed=measurement.epoch_changed)
@@ -156,6 +161,9 @@ class DeviceBook:
             avoidable_mj=self._avoidable(energy_mj, duration_ns) if state is State.HELD else 0,
             method=segment.method,
         )
+
+    def _booked_mj(self, state: State) -> int:
+        return self.account.states.get(state, StateTotal()).energy_mj
 
     def _state_of(self, segment: Segment) -> State:
         """Give the state of a segment; one that spans several states (its energy came late) is not known."""

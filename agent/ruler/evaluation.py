@@ -93,6 +93,16 @@ class Evaluation:
         for gone in before.values():
             gone.engine.end(self._history, now_ms)
 
+    def begun_anew(self, now_ms: int) -> "Evaluation":
+        """Give the same rules with a new history, their alerts as after a restart, and the counts going on."""
+        fresh = Evaluation(
+            self._settings, ledger=self._ledger, memory=self.memories(), now_ms=now_ms, reader=self._reader
+        )
+        fresh._history.count_on(self._history)
+        for group, former in zip(fresh._groups, self._groups, strict=True):
+            group.engine.count_on(former.engine)
+        return fresh
+
     def next_ms(self, now_ms: int) -> int | None:
         """Give the next moment after *now_ms* at which a group is due, None without rules."""
         moments = (group.schedule.latest_ms(now_ms) + group.schedule.interval_ms for group in self._groups)
@@ -161,7 +171,7 @@ class Evaluation:
             name=engine.group.name,
             rules=len(engine.group.rules),
             interval_ms=self._settings.interval_of(engine.group),
-            evaluations=engine.evaluations,
+            evaluations=engine.rule_evaluations,
             failures=engine.failures,
             missed=engine.missed,
             last_at_ms=engine.last_at_ms,

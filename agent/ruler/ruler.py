@@ -118,8 +118,7 @@ class Ruler:
         now_ms = _ms(now)
         if now_ms < self._passed_ms - _SET_BACK_MS:
             logger.warning("the clock was set back by %d s: rules begin anew", (self._passed_ms - now_ms) // 1000)
-            memory = self._evaluation.memories()
-            self._evaluation = Evaluation(self._plan.settings, ledger=self._ledger, memory=memory, now_ms=now_ms)
+            self._evaluation = self._evaluation.begun_anew(now_ms)
         self._passed_ms = now_ms
         outcomes = self._evaluation.run(snapshot, now_ms, lambda: self._clock.now().mono_ns)
         self._health = self._evaluation.health()

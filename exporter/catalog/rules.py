@@ -105,7 +105,7 @@ FAMILIES: tuple[Family, ...] = (
     _of_group(
         "wattledger_rule_evaluations_total",
         "Evaluations of rules.",
-        lambda group: group.evaluations * group.rules,
+        lambda group: group.evaluations,
     ),
     _of_group(
         "wattledger_rule_evaluation_failures_total",

@@ -67,6 +67,7 @@ class GroupEngine:
     group: RuleGroup
     settings: EngineSettings = field(default_factory=EngineSettings)
     evaluations: int = 0
+    rule_evaluations: int = 0
     missed: int = 0
     failures: int = 0
     last_at_ms: int | None = None
@@ -91,6 +92,7 @@ class GroupEngine:
         *missed* evaluations went by unused before this one.
         """
         self.evaluations += 1
+        self.rule_evaluations += len(self._states)
         self.missed += missed
         outcomes = tuple(self._rule(state, storage, at_ms) for state in self._states)
         self.failures += sum(outcome.error is not None for outcome in outcomes)
@@ -171,8 +173,13 @@ class GroupEngine:
                 state.series, state.alerts = same.series, dict(same.alerts)
         self._ending = set(old._ending).union(*(state.series for state in former.values()))  # noqa: SLF001
         self._unconfirmed = old._unconfirmed  # noqa: SLF001
-        self.evaluations, self.missed, self.failures = old.evaluations, old.missed, old.failures
+        self.count_on(old)
         self.last_at_ms = old.last_at_ms
+
+    def count_on(self, old: "GroupEngine") -> None:
+        """Go on with the counts of *old*: what was exported never falls."""
+        self.evaluations, self.rule_evaluations = old.evaluations, old.rule_evaluations
+        self.missed, self.failures = old.missed, old.failures
 
     def end(self, storage: AppendableStorage, at_ms: int) -> None:
         """Mark every series of the group as ended: the group is gone from the files."""

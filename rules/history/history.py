@@ -122,11 +122,15 @@ class History:
             if reach is not None:
                 self._add(column.taken_over(reach, step_ms=self._step_ms))
                 self._samples += len(column.times)
-        self._refused += old._refused  # noqa: SLF001  (its own kind)
+        self.count_on(old)
         self._scraped_at_ms = old._scraped_at_ms  # noqa: SLF001  (its own kind)
         self._labels = old._labels  # noqa: SLF001  (its own kind)
         self._columns = [self._index.get(labels) for labels in self._labels]
         self._holds = False  # a series that no rule selected so far has no column yet
+
+    def count_on(self, old: "History") -> None:
+        """Go on with what *old* has counted: what was exported never falls."""
+        self._refused += old._refused  # noqa: SLF001  (its own kind)
 
     def stats(self) -> HistoryStats:
         """Give what is kept and what was refused."""

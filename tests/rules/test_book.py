@@ -307,6 +307,17 @@ def test_the_energy_of_the_present_state_begins_anew_with_each_state() -> None:
     assert desk.book.state_energy_mj == desk.book.account.energy_mj - before_mj > 0
 
 
+def test_energy_from_before_the_agent_looked_is_none_of_the_present_state() -> None:
+    desk = Desk(GpuModel(power_mw=70_000, pids=(1,)))
+    desk.run(3)
+    held_mj = desk.book.account.states[State.HELD].energy_mj
+    desk.restart_agent()
+    desk.run(10)
+    account = desk.book.account
+    assert account.states[State.UNOBSERVED].energy_mj > 0
+    assert desk.book.state_energy_mj == account.states[State.HELD].energy_mj - held_mj > 0
+
+
 def test_a_new_policy_of_states_and_learning_holds_at_once() -> None:
     desk = Desk(GpuModel(power_mw=70_000, pids=(1,), utilization=0.2))
     learning = BaselinePolicy(samples=5, window_ns=0, settle_ns=2 * NS_PER_SECOND)

@@ -120,7 +120,7 @@ def test_groups_are_evaluated_at_their_own_intervals_and_see_what_others_recorde
     health = host.run(4)
     assert [(group.name, group.evaluations, group.interval_ms) for group in health.groups] == [
         ("waste", 4, 15_000),
-        ("sums", 2, 30_000),
+        ("sums", 4, 30_000),  # two rules, twice
     ]
     assert ("Drawing", AlertState.FIRING) in states(health)
 
@@ -159,6 +159,21 @@ def test_a_reload_keeps_the_alerts_of_rules_that_stay_and_ends_those_that_go(tmp
     host.evaluation.apply(host.settings_of(HELD), host.now_ms)
     health = host.run()
     assert [(alert.name, alert.active_at_ms) for alert in health.alerts] == [("Held", since["Held"])]
+
+
+def test_no_count_falls_when_a_group_loses_rules_or_the_clock_is_set_back(tmp_path: Path) -> None:
+    more = HELD + "  - {alert: Odd, expr: 'wattledger_gpu_up * on () wattledger_gpu_up'}\n"
+    host = Host(tmp_path, more)
+    host.page = snapshot(view(state=State.HELD), view(1))
+    (before,) = host.run(4).groups
+    assert (before.evaluations, before.failures) == (8, 4)
+    host.evaluation.apply(host.settings_of(HELD), host.now_ms)
+    (after,) = host.run().groups
+    assert (after.evaluations, after.failures) == (9, 4)
+    host.clock.step_wall(-3_600)
+    host.evaluation = host.evaluation.begun_anew(host.now_ms)
+    (again,) = host.run().groups
+    assert (again.evaluations, again.failures) == (10, 4)
 
 
 def test_after_a_restart_a_firing_alert_is_told_at_once_and_is_given_time_to_be_found_again(tmp_path: Path) -> None:
