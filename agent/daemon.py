@@ -17,6 +17,7 @@ from .notify import Notifier
 from .pipeline import Pipeline, SamplerHealth
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
+from .usage_desk import UsageSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,20 @@ COST_EVERY_NS = 5 * NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
+class Policies:
+    """What the pipeline goes by."""
+
+    host: HostPolicy
+    usage: UsageSettings
+    fresh_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
-    """A configuration that was read again. `policy` is None when the file is bad and the old one stays."""
+    """A configuration that was read again. `policies` is None when the file is bad and the old one stays."""
 
     health: ConfigHealth
-    policy: HostPolicy | None = None
-    fresh_ns: int = 0
+    policies: Policies | None = None
 
 
 @dataclass(slots=True)
@@ -156,8 +165,9 @@ class Daemon:
         self._notifier.reloading(monotonic_us())
         reloaded = self._around.reload()
         self._config = reloaded.health
-        if reloaded.policy is not None:
-            self._pipeline.apply(reloaded.policy, fresh_ns=reloaded.fresh_ns)
+        policies = reloaded.policies
+        if policies is not None:
+            self._pipeline.apply(policies.host, policies.usage, fresh_ns=policies.fresh_ns)
         self._publish()
         self._notifier.ready()
 

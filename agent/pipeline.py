@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from wattledger.exporter.catalog.family import device_label_values
 from wattledger.exporter.rules_health import RulesHealth
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, Snapshot, SourceHealth
 from wattledger.rules.host_book import HostBook, HostPolicy
@@ -16,9 +17,11 @@ from wattledger.rules.reading import (
     SourceKind,
     without_values,
 )
+from wattledger.rules.states import Circumstances
 
 from .clock import Clock
 from .ledger import Ledger
+from .usage_desk import UsageDesk, UsageSettings
 
 _NO_RULES = RulesHealth()
 
@@ -52,14 +55,23 @@ class Toll:
 class Pipeline:
     """Owns the books and the latest readings of one host. Every method is called by the tick thread alone."""
 
-    def __init__(self, *, kind: SourceKind, ledger: Ledger, clock: Clock, policy: HostPolicy, fresh_ns: int) -> None:
+    def __init__(
+        self,
+        *,
+        kind: SourceKind,
+        ledger: Ledger,
+        clock: Clock,
+        policy: HostPolicy,
+        usage: UsageDesk,
+        fresh_ns: int,
+    ) -> None:
         self._kind = kind
         self._ledger = ledger
         self._clock = clock
         self._fresh_ns = fresh_ns
-        self._owners = policy.circumstances
+        self._usage = usage
         self._excludes = policy.excludes
-        self._book = HostBook(ledger.load(), policy)
+        self._book = HostBook(ledger.load(), self._with_owners(policy))
         self._readings: dict[str, Reading] = {}  # the last of every device seen since the start
         self._failing: Gap | None = None  # why the source as a whole gives nothing now
         self._present: frozenset[str] = frozenset()
@@ -69,12 +81,17 @@ class Pipeline:
         self._tick_ns: int | None = None
         self._toll = Toll()
 
-    def apply(self, policy: HostPolicy, *, fresh_ns: int) -> None:
+    def apply(self, policy: HostPolicy, usage: UsageSettings, *, fresh_ns: int) -> None:
         """Go on under another configuration."""
         self._fresh_ns = fresh_ns
-        self._owners = policy.circumstances
         self._excludes = policy.excludes
-        self._book.apply(policy, [reading.identity for reading in self._readings.values()])
+        self._usage.apply(usage)
+        self._book.apply(self._with_owners(policy), [reading.identity for reading in self._readings.values()])
+
+    def close(self) -> None:
+        """Store what waits for more to come; nothing comes any more."""
+        now = self._clock.now()
+        self._ledger.commit({}, (), now, usage=self._usage.close(now))
 
     def take(self, frame: Sample | SourceFailure) -> None:
         """Book a sample and commit it, or note that the source failed."""
@@ -92,7 +109,8 @@ class Pipeline:
         now = self._clock.now()
         # A device that is no longer wanted is not lost, and nobody shall be told that it is.
         shown = (reading for reading in self._readings.values() if not self._excludes(reading.identity))
-        views = (self._view(reading, now) for reading in shown)
+        views = [self._view(reading) for reading in shown]
+        labels = {view.reading.identity.uuid: device_label_values(view) for view in views}
         return Snapshot(
             at=now,
             sample_at=self._sample_at,
@@ -104,17 +122,22 @@ class Pipeline:
             config=config,
             agent=replace(agent, tick_duration_ns=self._tick_ns),
             rules=rules,
+            usage=self._usage.health(labels),
+            services=self._usage.services(),
         )
 
     def _take_sample(self, sample: Sample) -> None:
+        self._usage.look(sample)  # to whom a device is given decides on its state
         entries = self._book.read(sample)
+        readings = {reading.identity.uuid: reading for reading in sample.devices}
+        usage = self._usage.book(entries, readings, self._book.book_of, sample.at)
         # The books reach the disk before anyone can see the numbers: what was exported is never taken back.
-        self._ledger.commit(self._book.accounts, entries, sample.at)
+        self._ledger.commit(self._book.accounts, entries, sample.at, usage=usage)
         self._host = sample.host
         self._sample_at = sample.at
         self._failing = None
-        self._readings |= {reading.identity.uuid: reading for reading in sample.devices}
-        self._present = frozenset(reading.identity.uuid for reading in sample.devices)
+        self._readings |= readings
+        self._present = frozenset(readings)
         self._toll.add(sample)
         self._source = SourceHealth(
             kind=self._kind,
@@ -132,7 +155,7 @@ class Pipeline:
         )
         self._failing = failure.reason
 
-    def _view(self, reading: Reading, now: Instant) -> DeviceView:
+    def _view(self, reading: Reading) -> DeviceView:
         uuid = reading.identity.uuid
         present = uuid in self._present
         book = self._book.book_of(uuid)
@@ -149,15 +172,20 @@ class Pipeline:
             state_detail="" if judgement is None else judgement.detail,
             state_since_wall_ns=book.state_since_wall_ns,
             state_energy_mj=book.state_energy_mj if judgement is not None else None,
-            owner=self._owner(reading.identity, now),
+            owner=self._usage.owner_of(uuid),
             method=book.method,
             divergence_ratio=book.divergence_ratio,
             counter_suspect=book.counter_suspect,
             baselines=book.corrected_baselines(),
         )
 
-    def _owner(self, identity: DeviceIdentity, now: Instant) -> str:
-        return self._owners(identity, now.wall_ns).owner
+    def _with_owners(self, policy: HostPolicy) -> HostPolicy:
+        """Give *policy* with the owner that a scheduler names, or else the configuration."""
+
+        def circumstances(identity: DeviceIdentity, wall_ns: int) -> Circumstances:
+            return replace(policy.circumstances(identity, wall_ns), owner=self._usage.owner_of(identity.uuid))
+
+        return replace(policy, circumstances=circumstances)
 
 
 def fresh_limit_ns(interval_ns: int) -> int:

@@ -8,9 +8,12 @@ from wattledger.rules.host_book import HostPolicy
 from wattledger.rules.reading import DeviceIdentity
 from wattledger.rules.state import BaselineKind, BaselineOrigin
 from wattledger.rules.states import Circumstances, StatePolicy
+from wattledger.rules.usage.book import UsagePolicy
 
 from .config import Config
 from .pipeline import fresh_limit_ns
+from .usage_desk import UsageSettings
+from .workloads.attribution import WorkloadSettings
 
 
 def host_policy(config: Config) -> HostPolicy:
@@ -37,12 +40,25 @@ def host_policy(config: Config) -> HostPolicy:
         )
 
     def circumstances(identity: DeviceIdentity, wall_ns: int) -> Circumstances:
-        return Circumstances(owner=_owner(config, identity), maintenance=_maintenance(config, identity, wall_ns))
+        return Circumstances(maintenance=_maintenance(config, identity, wall_ns))
 
     def excludes(identity: DeviceIdentity) -> bool:
         return any(gpu.names(identity.index, identity.uuid) for gpu in config.gpus.exclude)
 
     return HostPolicy(book=book, circumstances=circumstances, excludes=excludes)
+
+
+def usage_settings(config: Config) -> UsageSettings:
+    """Give what *config* says of workloads: their names, to whom devices are given, and how many are shown."""
+    section = config.workloads
+    return UsageSettings(
+        workloads=WorkloadSettings(
+            labels=section.labels,
+            job_map_dir=section.slurm.job_map_dir,
+            owners=lambda identity: _owner(config, identity),
+        ),
+        policy=UsagePolicy(limit=section.limit, retention_ns=section.retention_ns),
+    )
 
 
 def _owner(config: Config, identity: DeviceIdentity) -> str:

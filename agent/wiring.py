@@ -13,20 +13,26 @@ from wattledger.exporter.site import Site
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.reading import SourceKind
+from wattledger.rules.tokens.policy import TokenPolicy
 
 from .clock import Clock
 from .config import Config, ConfigError, LoadedConfig, SourceMode, changed_needing_restart
-from .daemon import Daemon, Reloaded, Surroundings
+from .daemon import Daemon, Policies, Reloaded, Surroundings
 from .detect import Detection, detect
 from .host_rules import HostRules
 from .ledger import Ledger, MemoryLedger, open_ledger
 from .notify import Notifier
 from .pipeline import Pipeline, fresh_limit_ns
-from .policy import host_policy
+from .policy import host_policy, usage_settings
 from .sampler.settings import SamplerSettings
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
+from .usage_desk import UsageDesk
 from .version import __version__
+from .workloads.attribution import Attribution
+from .workloads.pods import Pods
+from .workloads.processes import ForeignProcesses, Processes, ProcProcesses
+from .workloads.procfs import ProcFs
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +73,31 @@ def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
     return open_ledger(folder, clock=clock, history_days=config.history_ns // _NS_PER_DAY)
 
 
+def _witnesses(kind: SourceKind) -> tuple[Processes, Pods | None]:
+    """Give what tells of the processes that samples of this kind name, and of pods."""
+    if kind is SourceKind.REPLAY:
+        return ForeignProcesses(), None
+    if kind is SourceKind.SIM:
+        from .workloads.simulated import SimulatedPods, SimulatedProcesses  # noqa: PLC0415  (for made-up boards)
+
+        return SimulatedProcesses(), SimulatedPods()
+    return ProcProcesses(ProcFs(Path("/proc"))), None
+
+
+def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger) -> UsageDesk:
+    """Give the books of workloads and services, as far as the ledger has them."""
+    settings = usage_settings(config)
+    processes, pods = _witnesses(kind)
+    attribution = Attribution(clock, processes, settings=settings.workloads, pods=pods)
+    return UsageDesk(attribution, ledger.load_usage(), settings=settings, token_policy=TokenPolicy())
+
+
 @dataclass(slots=True)
 class Running:
     """A daemon with everything that must be closed after it."""
 
     daemon: Daemon
+    pipeline: Pipeline
     server: PageServer
     supervisor: SamplerSupervisor
     rules: HostRules
@@ -83,6 +109,7 @@ class Running:
     def close(self) -> None:
         """Stop the sampler first, so that the driver is let go; then the rules, the books and the page."""
         self.supervisor.stop()
+        self.pipeline.close()
         self.rules.close()
         self.ledger.close()
         self.server.close()
@@ -122,6 +149,7 @@ def build(
         ledger=ledger,
         clock=clock,
         policy=host_policy(config),
+        usage=usage_desk(config, source.kind, clock=clock, ledger=ledger),
         fresh_ns=fresh_limit_ns(config.interval_ns),
     )
     started = clock.now()
@@ -147,7 +175,7 @@ def build(
         self_cost=SelfCost(),
     )
     rules.apply(plan)
-    return Running(daemon, server, supervisor, rules, ledger, notifier, source, config)
+    return Running(daemon, pipeline, server, supervisor, rules, ledger, notifier, source, config)
 
 
 class Reloader:
@@ -200,7 +228,10 @@ class Reloader:
         self._loaded = fresh
         self._health = ConfigHealth(loaded_wall_ns=self._clock.now().wall_ns)
         logger.info("configuration read again: file=%s", fresh.path)
-        return Reloaded(self._health, host_policy(fresh.config), fresh_limit_ns(settings.interval_ns))
+        policies = Policies(
+            host_policy(fresh.config), usage_settings(fresh.config), fresh_limit_ns(settings.interval_ns)
+        )
+        return Reloaded(self._health, policies)
 
 
 class DriverWatch:

@@ -41,6 +41,8 @@ def document() -> str:
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.all_labels)
+    if family.optional_labels:
+        labels += "; where known and allowed: " + ", ".join(f"`{label}`" for label in family.optional_labels)
     lasting = " **Lasting.**" if isinstance(family, DeviceFamily) and family.lasting else ""
     meaning = family.help.replace("|", "\\|")
     return f"| `{family.name}` | {family.kind} | {labels} | {meaning}{lasting} |\n"

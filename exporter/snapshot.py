@@ -7,8 +7,10 @@ from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import Gap
 from wattledger.rules.reading import HostFacts, Reading, SourceKind, without_values
 from wattledger.rules.state import Method, State
+from wattledger.rules.tokens.view import ServiceView
 
 from .rules_health import RulesHealth
+from .usage import NO_USAGE, UsageHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Snapshot:
     config: ConfigHealth
     agent: AgentHealth
     rules: RulesHealth = field(default_factory=RulesHealth)
+    usage: UsageHealth = NO_USAGE
+    services: tuple[ServiceView, ...] = ()
 
     def stale_reason(self, now: Instant) -> str:
         """Give why the data is not fresh at *now*, or empty text when it is."""

@@ -32,13 +32,18 @@ class EnergyScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
-    """A process that holds a context on a device. `pid` is as the driver tells it (host PID namespace)."""
+    """A process that holds a context on a device. `pid` is as the driver tells it (host PID namespace).
+
+    `sm_ratio` is what it used of the SMs since the reading before; None where the driver does not tell, or where
+    nobody asked because the process is alone on its device.
+    """
 
     pid: int
     kind: ProcessKind
     memory_bytes: int | None = None
     gpu_instance: int | None = None
     compute_instance: int | None = None
+    sm_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

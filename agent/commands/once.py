@@ -10,7 +10,7 @@ from wattledger.agent.pipeline import Pipeline, SamplerHealth, fresh_limit_ns
 from wattledger.agent.policy import host_policy
 from wattledger.agent.sampler.supervisor import SamplerSupervisor
 from wattledger.agent.version import __version__
-from wattledger.agent.wiring import choose_source, sampler_settings
+from wattledger.agent.wiring import choose_source, sampler_settings, usage_desk
 from wattledger.exporter.render import Format, Renderer
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
 from wattledger.rules.instant import NS_PER_SECOND
@@ -37,14 +37,21 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         print(f"SIMULATED: {source.why}; nothing on this page is measured", file=sys.stderr)
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind, realtime=False), clock=clock)
     fresh_ns = fresh_limit_ns(config.interval_ns)
+    ledger = MemoryLedger()
     pipeline = Pipeline(
-        kind=source.kind, ledger=MemoryLedger(), clock=clock, policy=host_policy(config), fresh_ns=fresh_ns
+        kind=source.kind,
+        ledger=ledger,
+        clock=clock,
+        policy=host_policy(config),
+        usage=usage_desk(config, source.kind, clock=clock, ledger=ledger),
+        fresh_ns=fresh_ns,
     )
     span_ns = None if source.kind is SourceKind.REPLAY else SPAN_NS
     try:
         _collect(supervisor, pipeline, clock, span_ns=span_ns)
     finally:
         supervisor.stop()
+        pipeline.close()
     snapshot = _snapshot(pipeline, clock)
     sys.stdout.write(Renderer().render(snapshot, Format.TEXT).decode())
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from .document import Kind, Mapping, Scalar, scalars_below
 from .duration import format_duration
 from .problem import Places, Problem, printable, quoted
 from .scalars import decimal_text
-from .schema import Config, Endpoint, Maintenance
+from .schema import Config, Endpoint, JobFile, Maintenance
 from .values import GpuReference, is_pattern
 
 # Certificates are public by nature; every other `..._file` is taken for a secret.
@@ -24,6 +24,7 @@ def contradictions(config: Config, places: Places) -> Iterator[Problem]:
     for number, span in enumerate(config.states.maintenance):
         yield from _maintenance(span, f"states.maintenance[{number}]", places)
     yield from _owners(config, places)
+    yield from _services(config, places)
     yield from _rules(config, places)
     yield from _alerts(config, places)
 
@@ -119,6 +120,34 @@ def _owners(config: Config, places: Places) -> Iterator[Problem]:
             yield Problem(places[key], key, "names no GPU; list at least one or remove the entry")
         named.extend((f"{key}[{item}]", gpu) for item, gpu in enumerate(ownership.gpus))
     yield from _named_twice(named, places)
+
+
+def _services(config: Config, places: Places) -> Iterator[Problem]:
+    section = config.services
+    named = [(f"services.list[{number}]", entry.service) for number, entry in enumerate(section.entries)]
+    jobs: list[tuple[str, JobFile]] = [
+        *((f"services.logs[{number}]", job) for number, job in enumerate(section.logs)),
+        *((f"services.tensorboard[{number}]", job) for number, job in enumerate(section.tensorboard)),
+    ]
+    first: dict[str, str] = {}
+    for key, name in (*named, *((key, job.service) for key, job in jobs)):
+        if name in first:
+            other = places[f"{first[name]}.service"].seen_from(places[f"{key}.service"])
+            yield Problem(
+                places[f"{key}.service"], f"{key}.service", f"{quoted(name)} is taken already {other}; rename one"
+            )
+        first.setdefault(name, key)
+    for key, job in jobs:
+        if job.gpus and job.pid_file is not None:
+            yield Problem(places[key], key, "has both gpus and pid_file; keep the one that says whose energy it is")
+    for number, log in enumerate(section.logs):
+        key = f"services.logs[{number}]"
+        if "(?P<samples>" in log.pattern and not log.tokens_per_sample:
+            yield Problem(places[key], key, "counts samples; add tokens_per_sample, the tokens of one")
+    listen = section.push.listen
+    if listen is not None and listen.host not in ("127.0.0.1", "::1", "localhost"):
+        key = "services.push.listen"
+        yield Problem(places[key], key, "is not loopback; only jobs of this host may push: write 127.0.0.1:9890")
 
 
 def _rules(config: Config, places: Places) -> Iterator[Problem]:

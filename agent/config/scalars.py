@@ -85,6 +85,19 @@ def decimal_key(lowest: str, highest: str, *, decimals: int, above: bool = False
     return Key(f"number {form}", parse, lambda units: decimal_text(units, decimals))
 
 
+def whole_key(lowest: int, highest: int) -> Key:
+    """Make a key of a whole number within two limits, both included."""
+
+    def parse(scalar: Scalar) -> int:
+        if scalar.kind is not Kind.INTEGER or not scalar.text.isascii() or not scalar.text.isdigit():
+            raise ValueError(f"is not a whole number; write one from {lowest} to {highest}")
+        if len(scalar.text) > len(str(highest)) or not lowest <= int(scalar.text) <= highest:
+            raise ValueError(f"is out of range; write a whole number from {lowest} to {highest}")
+        return int(scalar.text)
+
+    return Key(f"whole number, {lowest} to {highest}", parse)
+
+
 def _is_number(text: str) -> bool:
     return any(c.isdigit() for c in text) and _NUMBER.fullmatch(text) is not None and text.isascii()
 

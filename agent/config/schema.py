@@ -11,6 +11,7 @@ from wattledger.rules.energy import EnergyChoice
 from wattledger.rules.instant import NS_PER_SECOND
 
 from ..logs import LogFormat
+from .job_scalars import PATTERN, SERVER, TAG, WORKLOAD_NAME
 from .rule_scalars import LABEL_NAME, LABEL_VALUE, PACK, THRESHOLD, URL, VARIABLE
 from .scalars import (
     BOARD,
@@ -25,17 +26,27 @@ from .scalars import (
     decimal_key,
     duration_key,
     flag_key,
+    whole_key,
 )
-from .values import GpuReference, LogLevel, SourceChoice, SourceMode
+from .values import GpuReference, KubernetesMode, LogLevel, SourceChoice, SourceMode
 
 _DAY_NS = 86_400 * NS_PER_SECOND
 _BASELINE = decimal_key("0", "5000", decimals=3, above=True)
 
 # Settled keys whose part is not in this version: accepted, warned about, not looked into.
-LATER_KEYS = ("workloads", "services", "carbon", "supply", "facility", "tariff")
+LATER_KEYS = ("carbon", "supply", "facility", "tariff")
 
 # What a reload of the running agent cannot apply.
-RESTART_KEYS = ("listen", "interval", "state_dir", "source", "web_config", "log.format")
+RESTART_KEYS = (
+    "listen",
+    "interval",
+    "state_dir",
+    "source",
+    "web_config",
+    "log.format",
+    "workloads.kubernetes",
+    "services",
+)
 
 GpuItem = Annotated[GpuReference, GPU]
 BoardUuid = Annotated[str, BOARD]
@@ -105,6 +116,79 @@ class Ownership(Section, frozen=True, kw_only=True):
     owner: Annotated[str, NAME]
 
 
+class Slurm(Section, frozen=True, kw_only=True):
+    """What Slurm says beyond control groups. The folder holds a file for each GPU with the ids of its jobs."""
+
+    job_map_dir: Annotated[Path | None, PATH] = None
+
+
+class Workloads(Section, frozen=True, kw_only=True):
+    """Who uses the GPUs, and how it is shown. `labels` are the names that are shown beside a workload."""
+
+    kubernetes: Annotated[KubernetesMode, choice_key(KubernetesMode)] = KubernetesMode.AUTO
+    slurm: Slurm = Slurm()
+    labels: tuple[Annotated[str, WORKLOAD_NAME], ...] = ("namespace", "pod", "job", "user")
+    limit: Annotated[int, whole_key(1, 10_000)] = 256
+    retention_ns: Annotated[int, duration_key("1m", "7d")] = msgspec.field(
+        default=3_600 * NS_PER_SECOND, name="retention"
+    )
+
+
+class ServiceEntry(Section, frozen=True, kw_only=True):
+    """A service that is told instead of found. Without `gpus` its GPUs are those that its processes hold."""
+
+    service: Annotated[str, NAME]
+    endpoint: Annotated[str, URL]
+    kind: Annotated[str, SERVER] = ""
+    gpus: tuple[GpuItem, ...] = ()
+    bearer_token_file: Annotated[Path | None, PATH] = None
+
+
+class Push(Section, frozen=True, kw_only=True):
+    """Where jobs of this host push their token counters to."""
+
+    socket: Annotated[Path | None, PATH] = None
+    listen: Annotated[ListenAddress | None, LISTEN] = None
+    group: Annotated[str, NAME] = ""
+
+
+class JobFile(Section, frozen=True, kw_only=True):
+    """A job whose tokens are read from what it writes. `gpus` are its GPUs, or `pid_file` names its process."""
+
+    service: Annotated[str, NAME]
+    path: Annotated[Path, PATH]
+    gpus: tuple[GpuItem, ...] = ()
+    pid_file: Annotated[Path | None, PATH] = None
+    model: Annotated[str, NAME] = ""
+
+
+class LogFile(JobFile, frozen=True, kw_only=True):
+    """A log in which a job says how many tokens, or samples, it has consumed."""
+
+    pattern: Annotated[str, PATTERN]
+    tokens_per_sample: Annotated[int, whole_key(0, 10**9)] = 0
+
+
+class TensorBoard(JobFile, frozen=True, kw_only=True):
+    """A folder of TensorBoard's event files with a scalar that counts tokens, or whose steps do."""
+
+    tag: Annotated[str, TAG]
+    tokens_per_step: Annotated[int, whole_key(0, 10**12)] = 0
+
+
+class Services(Section, frozen=True, kw_only=True):
+    """Whose tokens are counted: servers that are found or told, and jobs."""
+
+    discovery: Annotated[bool, flag_key()] = True
+    interval_ns: Annotated[int, duration_key("1s", "5m")] = msgspec.field(default=5 * NS_PER_SECOND, name="interval")
+    window_ns: Annotated[int, duration_key("1m", "1h")] = msgspec.field(default=300 * NS_PER_SECOND, name="window")
+    entries: tuple[ServiceEntry, ...] = msgspec.field(default=(), name="list")
+    textfile_dir: Annotated[Path | None, PATH] = None
+    push: Push = Push()
+    logs: tuple[LogFile, ...] = ()
+    tensorboard: tuple[TensorBoard, ...] = ()
+
+
 class Rules(Section, frozen=True, kw_only=True):
     """The rules that this host evaluates itself. `external_labels` name the host to receivers of alerts."""
 
@@ -172,6 +256,8 @@ class Config(Section, frozen=True, kw_only=True):
     gpus: Gpus = msgspec.field(default_factory=Gpus)
     states: States = States()
     owners: tuple[Ownership, ...] = ()
+    workloads: Workloads = Workloads()
+    services: Services = Services()
     rules: Rules = msgspec.field(default_factory=Rules)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
 

@@ -34,6 +34,14 @@ class SourceMode(StrEnum):
     REPLAY = "replay"
 
 
+class KubernetesMode(StrEnum):
+    """Whether the kubelet is asked for pods; `auto` asks where its socket is."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
     """Where samples shall come from. `path` is the capture to replay, and None for every other kind."""

@@ -1,6 +1,17 @@
 """The ledger: accounts and hourly history that outlive the process. What stands here is all that others may use."""
 
-from .base import HistoryRow, Ledger, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew
+from .base import (
+    HistoryRow,
+    Ledger,
+    LedgerDamaged,
+    LedgerError,
+    LedgerLocked,
+    LedgerTooNew,
+    ServiceHistoryRow,
+    Usage,
+    UsageCommit,
+    WorkloadHistoryRow,
+)
 from .memory import MemoryLedger
 from .open import open_ledger
 from .peek import Peek, peek
@@ -17,7 +28,11 @@ __all__ = [
     "LedgerTooNew",
     "MemoryLedger",
     "Peek",
+    "ServiceHistoryRow",
     "SqliteLedger",
+    "Usage",
+    "UsageCommit",
+    "WorkloadHistoryRow",
     "open_ledger",
     "peek",
 ]

@@ -1,42 +1,46 @@
-"""History that is not on disk (yet), summed by hour, device and state; why it waits is not its matter."""
+"""Cells of one history that are not on disk (yet), by hour and whatever else; why they wait is not its matter."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from wattledger.rules.account import Entry
-from wattledger.rules.instant import NS_PER_HOUR
-from wattledger.rules.state import State
+from .hours import hour_of
 
-from .base import HistoryRow
-from .hours import Cell, hour_of, split
 
-Key = tuple[int, str, State]  # UTC hour, uuid, state
+class Sum(Protocol):
+    """What cells are: they add up, and tell whether anything is left of them."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+    def __sub__(self, other: Self, /) -> Self: ...
+    def __bool__(self) -> bool: ...
+
+
+KeyT = TypeVar("KeyT", bound=tuple[Any, ...])  # the UTC hour, and what the cell is of
+CellT = TypeVar("CellT", bound=Sum)
 
 # About 5 MB. 8 GPUs in three states fill it in a month.
 MAX_CELLS = 20_000
 
 
-class Backlog:
-    """Cells by hour, uuid and state. Adding the same entry twice counts it twice: the caller passes each once."""
+class Backlog(Generic[KeyT, CellT]):
+    """Cells by key, which begins with the hour. Adding a cell twice counts it twice: the caller passes each once."""
 
-    def __init__(self) -> None:
-        self.cells: dict[Key, Cell] = {}
+    def __init__(self, cells: Mapping[KeyT, CellT] | None = None) -> None:
+        self.cells: dict[KeyT, CellT] = dict(cells or {})
 
-    def add(self, entries: Sequence[Entry], *, first_hour: int) -> None:
-        """Add *entries*, without what lies before *first_hour*."""
-        cells = self.cells
-        for entry in entries:
-            for hour, cell in split(entry, first_hour=first_hour):
-                if hour >= first_hour:
-                    key = (hour, entry.uuid, entry.state)
-                    cells[key] = cells[key] + cell if key in cells else cell
+    def add(self, cells: Iterable[tuple[KeyT, CellT]], *, first_hour: int) -> None:
+        """Add *cells*, without those before *first_hour*."""
+        known = self.cells
+        for key, cell in cells:
+            if key[0] >= first_hour:
+                known[key] = known[key] + cell if key in known else cell
 
-    def remove(self, landed: Mapping[Key, Cell]) -> None:
+    def remove(self, landed: "Backlog[KeyT, CellT]") -> None:
         """Take away what turned out to be stored already."""
-        for key, cell in landed.items():
+        for key, cell in landed.cells.items():
             # One that is no longer here was trimmed; taking it away twice would make energy negative.
             if key in self.cells:
                 rest = self.cells.pop(key) - cell
-                if rest != Cell():
+                if rest:
                     self.cells[key] = rest
 
     def trim(self, *, first_hour: int, limit: int = MAX_CELLS) -> int:
@@ -49,16 +53,14 @@ class Backlog:
         return surplus
 
 
-def rows_within(
-    cells: Iterable[tuple[Key, Cell]], start_wall_ns: int, end_wall_ns: int, *, uuid: str | None
-) -> list[HistoryRow]:
-    """Give the cells whose hour overlaps ``[start, end)`` as rows; cells of the same key are added up."""
+def within(cells: Iterable[tuple[KeyT, CellT]], start_wall_ns: int, end_wall_ns: int) -> list[tuple[KeyT, CellT]]:
+    """Give the cells whose hour overlaps ``[start, end)``, in order; those of the same key are added up."""
     first, last = hours_within(start_wall_ns, end_wall_ns)
-    total: dict[Key, Cell] = {}
+    total: dict[KeyT, CellT] = {}
     for key, cell in cells:
-        if first <= key[0] <= last and (uuid is None or key[1] == uuid):
-            total[key] = total.get(key, Cell()) + cell
-    return list(_rows(total))
+        if first <= key[0] <= last:
+            total[key] = total[key] + cell if key in total else cell
+    return sorted(total.items(), key=lambda item: item[0])
 
 
 def hours_within(start_wall_ns: int, end_wall_ns: int) -> tuple[int, int]:
@@ -66,15 +68,3 @@ def hours_within(start_wall_ns: int, end_wall_ns: int) -> tuple[int, int]:
     if end_wall_ns <= start_wall_ns:
         return 0, -1
     return hour_of(start_wall_ns), hour_of(end_wall_ns - 1)
-
-
-def _rows(cells: Mapping[Key, Cell]) -> Iterator[HistoryRow]:
-    for (hour, uuid, state), cell in sorted(cells.items(), key=lambda item: item[0]):
-        yield HistoryRow(
-            uuid=uuid,
-            hour_wall_ns=hour * NS_PER_HOUR,
-            state=state,
-            energy_mj=cell.energy_mj,
-            duration_ns=cell.duration_ns,
-            avoidable_mj=cell.avoidable_mj,
-        )

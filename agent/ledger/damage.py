@@ -3,18 +3,21 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from wattledger.agent.clock import Clock
-from wattledger.rules.account import DeviceAccount
+from wattledger.rules.account import DeviceAccount, StateTotal
 from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.state import State
+from wattledger.rules.tokens.totals import COVERED_PHASES, ServiceTotal
 
-from . import alerts
+from . import alerts, usage_rows
 from .alerts import AlertRows
-from .base import LedgerDamaged
+from .base import LedgerDamaged, Usage
 from .rows import read
 
 log = logging.getLogger(__name__)
@@ -90,6 +93,32 @@ def rescue(path: Path) -> dict[str, DeviceAccount]:
 def rescue_alerts(path: Path) -> AlertRows:
     """Give the alerts of a damaged ledger; one that is wrong is found out by the first evaluations."""
     return _rescued(path, alerts.read) or AlertRows()
+
+
+def rescue_usage(path: Path, accounts: Mapping[str, DeviceAccount]) -> Usage:
+    """Give the totals of a damaged ledger that can be true beside the *accounts* that were rescued from it.
+
+    Workloads never used more of a device in a state than it drew there; a device that fails this, or was not
+    rescued, loses its totals, so that none counts joules that the device does not.
+    """
+    usage = _rescued(path, usage_rows.read) or Usage()
+    used: Counter[tuple[str, State]] = Counter()
+    for total in usage.totals:
+        used[total.uuid, total.state] += total.energy_mj
+    wrong = {
+        uuid
+        for (uuid, state), energy_mj in used.items()
+        if uuid not in accounts or energy_mj > accounts[uuid].states.get(state, StateTotal()).energy_mj
+    }
+    return Usage(
+        tuple(total for total in usage.totals if total.uuid not in wrong),
+        tuple(total for total in usage.services if _adds_up(total)),
+    )
+
+
+def _adds_up(total: ServiceTotal) -> bool:
+    covered_mj = sum(energy_mj for phase, energy_mj in total.phases.items() if phase in COVERED_PHASES)
+    return 0 <= total.active_mj <= total.total_mj == covered_mj
 
 
 def _rescued(path: Path, reader: Callable[[sqlite3.Connection], T]) -> T | None:

@@ -4,24 +4,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from wattledger.rules.account import Entry
+from wattledger.rules.apportion import apportion
 from wattledger.rules.instant import NS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one hour holds of one device in one state."""
+    """Energy and time, of an interval or of one hour of something.
+
+    `marked_mj` is the part of the energy that is told apart: of a device or workload what could have been avoided,
+    of a service what was drawn while its devices worked.
+    """
 
     energy_mj: int = 0
     duration_ns: int = 0
-    avoidable_mj: int = 0
+    marked_mj: int = 0
 
     def __add__(self, other: "Cell") -> "Cell":
         """Give the sum, term by term."""
         return Cell(
             self.energy_mj + other.energy_mj,
             self.duration_ns + other.duration_ns,
-            self.avoidable_mj + other.avoidable_mj,
+            self.marked_mj + other.marked_mj,
         )
 
     def __sub__(self, other: "Cell") -> "Cell":
@@ -29,8 +33,12 @@ class Cell:
         return Cell(
             self.energy_mj - other.energy_mj,
             self.duration_ns - other.duration_ns,
-            self.avoidable_mj - other.avoidable_mj,
+            self.marked_mj - other.marked_mj,
         )
+
+    def __bool__(self) -> bool:
+        """Give whether there is anything in it."""
+        return bool(self.energy_mj or self.duration_ns or self.marked_mj)
 
 
 def hour_of(wall_ns: int) -> int:
@@ -38,41 +46,70 @@ def hour_of(wall_ns: int) -> int:
     return wall_ns // NS_PER_HOUR
 
 
-def apportion(total: int, weights: Sequence[int]) -> list[int]:
-    """Split *total* by non-negative *weights* so that the whole parts sum to it exactly.
-
-    Largest remainder (Hamilton), ties to the earlier part. All weights zero: the last part takes everything.
-    """
-    scale = sum(weights)
-    if scale == 0:
-        return [0] * (len(weights) - 1) + [total]
-    parts = [total * weight // scale for weight in weights]
-    left = total - sum(parts)
-    order = sorted(range(len(weights)), key=lambda index: (-(total * weights[index] % scale), index))
-    for index in order[:left]:
-        parts[index] += 1
-    return parts
-
-
-def split(entry: Entry, *, first_hour: int) -> list[tuple[int, Cell]]:
-    """Split an entry over the UTC hours it covers, each with its part; the parts sum to the entry exactly.
+def split(whole: Cell, end_wall_ns: int, *, first_hour: int) -> list[tuple[int, Cell]]:
+    """Split an interval over the UTC hours it covers, each with its part; the parts sum to the interval exactly.
 
     The length is that of the monotonic clock and the end that of the wall clock, so a step of the wall clock inside
     the interval smears nothing over hours that never were. What lies before *first_hour* comes as one part, under
     the hour before it.
     """
-    duration_ns = entry.duration_ns
-    end_ns = entry.end.wall_ns
-    begin_ns = end_ns - duration_ns
-    last = hour_of(end_ns - 1) if duration_ns > 0 else hour_of(end_ns)
-    begin = max(hour_of(begin_ns), first_hour - 1) if duration_ns > 0 else last
+    duration_ns = whole.duration_ns
+    begin_wall_ns = end_wall_ns - duration_ns
+    last = hour_of(end_wall_ns - 1) if duration_ns > 0 else hour_of(end_wall_ns)
+    begin = max(hour_of(begin_wall_ns), first_hour - 1) if duration_ns > 0 else last
     if begin >= last:
-        whole = Cell(energy_mj=entry.energy_mj, duration_ns=duration_ns, avoidable_mj=entry.avoidable_mj)
         return [(max(last, first_hour - 1), whole)]
-    edges = [begin_ns, *(hour * NS_PER_HOUR for hour in range(begin + 1, last + 1)), end_ns]
+    edges = [begin_wall_ns, *(hour * NS_PER_HOUR for hour in range(begin + 1, last + 1)), end_wall_ns]
     durations = [later - earlier for earlier, later in pairwise(edges)]
-    energies = apportion(entry.energy_mj, durations)
-    # By energy, not by time: the part above the baseline never exceeds the energy it is part of.
-    avoidables = apportion(entry.avoidable_mj, energies)
-    cells = map(Cell, energies, durations, avoidables)
-    return list(zip(range(begin, last + 1), cells, strict=True))
+    energies = apportion(whole.energy_mj, durations)
+    # By energy, not by time: the marked part never exceeds the energy it is part of.
+    marked = apportion(whole.marked_mj, energies)
+    return list(zip(range(begin, last + 1), map(Cell, energies, durations, marked), strict=True))
+
+
+def split_shares(shares: Sequence[Cell], end_wall_ns: int, *, first_hour: int) -> list[tuple[int, list[Cell]]]:
+    """Split an interval that is shared, each of *shares* having all of its time: hours, each with a cell a share.
+
+    The cells of a share sum to it exactly, and those of an hour to what `split` gives the whole interval there.
+    """
+    whole = Cell(
+        sum(share.energy_mj for share in shares), shares[0].duration_ns, sum(share.marked_mj for share in shares)
+    )
+    hours = split(whole, end_wall_ns, first_hour=first_hour)
+    if len(hours) == 1:
+        return [(hours[0][0], list(shares))]
+    # Marked and unmarked apart, so that here too the marked part never exceeds the energy it is part of.
+    marked = _table([share.marked_mj for share in shares], [cell.marked_mj for _, cell in hours])
+    rest = _table(
+        [share.energy_mj - share.marked_mj for share in shares],
+        [cell.energy_mj - cell.marked_mj for _, cell in hours],
+    )
+    return [
+        (
+            hour,
+            [
+                Cell(of[place] + other[place], cell.duration_ns, of[place])
+                for of, other in zip(marked, rest, strict=True)
+            ],
+        )
+        for place, (hour, cell) in enumerate(hours)
+    ]
+
+
+def _table(rows: Sequence[int], columns: Sequence[int]) -> list[list[int]]:
+    """Give whole numbers that have these sums by row and by column, each near its share; both have the same total."""
+    total = sum(rows)
+    if total == 0:
+        return [[0] * len(columns) for _ in rows]
+    table = [[row * column // total for column in columns] for row in rows]
+    left = [column - sum(line[place] for line in table) for place, column in enumerate(columns)]
+    for row, line in zip(rows, table, strict=True):
+        missing = row - sum(line)
+        for place, room in enumerate(left):
+            if missing == 0:
+                break
+            taken = min(missing, room)
+            line[place] += taken
+            left[place] -= taken
+            missing -= taken
+    return table

@@ -8,9 +8,11 @@ from wattledger.exporter.snapshot import LedgerHealth
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import Instant
 
-from .backlog import Backlog, rows_within
-from .base import HistoryRow
+from .answer import device_rows, service_rows, workload_rows
+from .base import NOTHING_USED, HistoryRow, ServiceHistoryRow, Usage, UsageCommit, WorkloadHistoryRow
+from .books import UsageBooks
 from .prune import Pruning
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from wattledger.rules.alerting import GroupMemory
@@ -28,7 +30,8 @@ class MemoryLedger:
     ) -> None:
         self._accounts = dict(accounts or {})
         self._alerts: dict[str, GroupMemory] = {}
-        self._backlog = Backlog()
+        self._books = UsageBooks()
+        self._waiting = Waiting()
         self._pruning = Pruning(history_days)
         self._detail = detail
         self._last_commit_wall_ns: int | None = None
@@ -42,21 +45,30 @@ class MemoryLedger:
         """Give the alerts by group."""
         return dict(self._alerts)
 
+    def load_usage(self) -> Usage:
+        """Give the totals of workloads and services."""
+        with self._mutex:
+            return self._books.all()
+
     def commit(
         self,
         accounts: Mapping[str, DeviceAccount],
         entries: Sequence[Entry],
         at: Instant,
         alerts: "Mapping[str, GroupMemory] | None" = None,
+        usage: UsageCommit | None = None,
     ) -> None:
-        """Keep *accounts* and *alerts*, and add *entries* to the history."""
+        """Keep *accounts*, *alerts* and the totals of *usage*, and add *entries* and *usage* to the history."""
         first_hour = self._pruning.first_hour(at)
         with self._mutex:
             self._accounts.update(accounts)
             if alerts is not None:
                 self._alerts = {group: memory for group, memory in alerts.items() if memory.alerts}
-            self._backlog.add(entries, first_hour=first_hour)
-            self._backlog.trim(first_hour=first_hour)
+            if usage is not None:
+                self._books.merge(usage)
+                self._books.settle()
+            self._waiting.add(entries, usage or NOTHING_USED, first_hour=first_hour)
+            self._waiting.trim(first_hour=first_hour)
             self._last_commit_wall_ns = at.wall_ns
 
     def health(self) -> LedgerHealth:
@@ -66,8 +78,22 @@ class MemoryLedger:
     def history(self, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None = None) -> list[HistoryRow]:
         """Give the hours that overlap ``[start, end)``, ordered by hour, uuid and state."""
         with self._mutex:
-            cells = list(self._backlog.cells.items())
-        return rows_within(cells, start_wall_ns, end_wall_ns, uuid=uuid)
+            cells = list(self._waiting.devices.cells.items())
+        return device_rows(cells, start_wall_ns, end_wall_ns, uuid=uuid)
+
+    def workload_history(self, start_wall_ns: int, end_wall_ns: int) -> list[WorkloadHistoryRow]:
+        """Give the hours of workloads that overlap ``[start, end)``."""
+        with self._mutex:
+            cells = list(self._waiting.workloads.cells.items())
+            names = self._waiting.names | self._books.workloads
+        return workload_rows(cells, start_wall_ns, end_wall_ns, names=names)
+
+    def service_history(self, start_wall_ns: int, end_wall_ns: int) -> list[ServiceHistoryRow]:
+        """Give the hours of services that overlap ``[start, end)``."""
+        with self._mutex:
+            phases = list(self._waiting.phases.cells.items())
+            tokens = list(self._waiting.tokens.cells.items())
+        return service_rows(phases, tokens, start_wall_ns, end_wall_ns)
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

@@ -8,22 +8,23 @@ from pathlib import Path
 
 from wattledger.rules.account import DeviceAccount
 
-from . import alerts, rows
+from . import alerts, rows, usage_rows
 from .alerts import AlertRows
-from .base import LedgerTooNew
+from .base import LedgerTooNew, Usage
 from .migrate import NEWEST_VERSION
 from .store import connect
 
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """The accounts and alerts of a ledger file, and where in its life it was. No file: no identity."""
+    """The accounts, alerts and usage of a ledger file, and where in its life it was. No file: no identity."""
 
     accounts: dict[str, DeviceAccount] = field(default_factory=dict)
     identity: int | None = None
     commits: int = 0
     last_commit_wall_ns: int | None = None
     alerts: AlertRows = field(default_factory=AlertRows)
+    usage: Usage = field(default_factory=Usage)
 
 
 def peek(path: Path) -> Peek:
@@ -39,7 +40,14 @@ def peek(path: Path) -> Peek:
         connection.execute("BEGIN")
         book = connection.execute("SELECT created_wall_ns, commits, last_commit_wall_ns FROM book").fetchone()
         identity, commits, last_commit_wall_ns = book
-        return Peek(rows.read(connection), identity, commits, last_commit_wall_ns, alerts.read(connection))
+        return Peek(
+            rows.read(connection),
+            identity,
+            commits,
+            last_commit_wall_ns,
+            alerts.read(connection),
+            usage_rows.read(connection),
+        )
 
 
 @contextmanager

@@ -9,13 +9,13 @@ from wattledger.agent.clock import Clock
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import damage
-from .backlog import Backlog, Key
 from .base import LedgerChanged, LedgerDamaged
-from .hours import Cell
+from .books import UsageBooks
 from .lock import DirectoryLock
 from .peek import Peek, peek, reading
 from .store import Store, create
 from .trouble import describe
+from .waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Place:
         self._clock = clock
         self._lock: DirectoryLock | None = None
         self._base = Peek()  # the file our accounts belong to, and the last commit seen there
-        self._in_doubt: dict[Key, Cell] | None = None  # what a COMMIT that failed may have stored after all
+        self._in_doubt: Waiting | None = None  # what a COMMIT that failed may have stored after all
         self._moved_mono_ns: int | None = None
 
     def begin(self, at: Instant) -> Peek:
@@ -52,18 +52,24 @@ class Place:
             if not damage.is_damage(error):
                 raise
             target = self.replace(error, at)
-            rescued = Peek(damage.rescue(target), alerts=damage.rescue_alerts(target))
+            rescued = _rescued(target)
             log.warning("ledger_begun_anew path=%s devices_carried_on=%d", self.path, len(rescued.accounts))
             self._open_first(at)
-            if self.store is not None and (rescued.accounts or rescued.alerts.alerts):
-                self.store.write(rescued.accounts, {}, at, pruning=None, alerts=rescued.alerts)
+            if self.store is not None and rescued != Peek():
+                books = UsageBooks(rescued.usage, written=False)
+                self.store.write(rescued.accounts, Waiting(), at, pruning=None, alerts=rescued.alerts, usage=books)
                 rescued = replace(rescued, last_commit_wall_ns=self.store.last_commit_wall_ns)
         return rescued
 
     def _open_first(self, at: Instant) -> Peek:
         store, _ = self._open_file(at, check_ns=CHECK_NS)
         try:
-            found = Peek(store.load(), last_commit_wall_ns=store.last_commit_wall_ns, alerts=store.load_alerts())
+            found = Peek(
+                store.load(),
+                last_commit_wall_ns=store.last_commit_wall_ns,
+                alerts=store.load_alerts(),
+                usage=store.load_usage(),
+            )
         except BaseException:  # an interrupt too: the file must not stay open
             store.close(fold_log=False)
             raise
@@ -78,19 +84,19 @@ class Place:
             log.error("ledger_unreadable detail=%s", describe(error, self._dir))  # noqa: TRY400  (no trace for operators)
             if not damage.is_damage(error):
                 return Peek()
-            return Peek(damage.rescue(self.path), alerts=damage.rescue_alerts(self.path))
+            return _rescued(self.path)
         return self._base
 
-    def attached(self, at: Instant, backlog: Backlog) -> Store:
-        """Give the open file, opening it where needed; what turns out to be stored goes from *backlog*.
+    def attached(self, at: Instant, waiting: Waiting) -> Store:
+        """Give the open file, opening it where needed; what turns out to be stored goes from *waiting*.
 
         Raises LedgerError, sqlite3.Error, OSError.
         """
         if self.store is not None and not self.store.is_in_place():
             log.warning("ledger_file_gone path=%s", self.path)
-            self.detach(backlog)
+            self.detach(waiting)
         if self._lock is not None and not self._lock.is_in_place():
-            self.detach(backlog)
+            self.detach(waiting)
             self._unlock()
         if self.store is None:
             self._take_lock()
@@ -102,7 +108,7 @@ class Place:
                 self.replace(error, at)
                 store, created = self._open_file(at, check_ns=0)
             try:
-                self._settle(store, backlog, created=created)
+                self._settle(store, waiting, created=created)
             except LedgerChanged:
                 store.close(fold_log=False)
                 raise
@@ -127,13 +133,13 @@ class Place:
         log.error("ledger_damaged path=%s moved_to=%s detail=%s", self.path, target, error)
         return target
 
-    def detach(self, backlog: Backlog) -> None:
-        """Close the connection, and remember what a COMMIT left in doubt: all that waits in *backlog*."""
+    def detach(self, waiting: Waiting) -> None:
+        """Close the connection, and remember what a COMMIT left in doubt: all that is *waiting*."""
         if self.store is not None:
             store, self.store = self.store, None
             self._base = Peek(identity=store.identity, commits=store.commits)
             if store.in_doubt:
-                self._in_doubt = dict(backlog.cells)
+                self._in_doubt = waiting.copy()
             store.close(fold_log=False)
 
     def close(self) -> None:
@@ -163,7 +169,7 @@ class Place:
             create(self.path, at)
         return Store(self.path, clock=self._clock, check_ns=check_ns), created
 
-    def _settle(self, store: Store, backlog: Backlog, *, created: bool) -> None:
+    def _settle(self, store: Store, waiting: Waiting, *, created: bool) -> None:
         """Make sure that *store* holds our own past before our present is written over it. Raises LedgerChanged."""
         base, doubtful = self._base, self._in_doubt
         if not created and base.identity is None and store.commits:
@@ -179,5 +185,11 @@ class Place:
                     "restart the agent, which then goes on from it"
                 )
             if landed and doubtful is not None:
-                backlog.remove(doubtful)
+                waiting.remove(doubtful)
         self._in_doubt = None
+
+
+def _rescued(path: Path) -> Peek:
+    """Give what a damaged ledger still says, each part of it on its own."""
+    accounts = damage.rescue(path)
+    return Peek(accounts, alerts=damage.rescue_alerts(path), usage=damage.rescue_usage(path, accounts))

@@ -4,9 +4,12 @@ import sqlite3
 
 from wattledger.rules.instant import NS_PER_HOUR, Instant
 
+from .hourly import HISTORY_TABLES
 from .hours import hour_of
+from .ids import Ids
 
-HOURS_PER_STEP = 48  # a few thousand rows on a host of 16 GPUs
+HOURS_PER_STEP = 48
+ROWS_PER_STEP = 4_000  # and the rest of the hour that these end in
 PAGES_PER_STEP = 64
 # Free pages that new hours will fill again are left; giving them back each hour would only make work.
 FREE_PAGES_KEPT = 64
@@ -27,11 +30,11 @@ class Pruning:
         """Give the oldest hour that is kept at *at*."""
         return hour_of(at.wall_ns) - self._hours_kept
 
-    def step(self, connection: sqlite3.Connection, at: Instant) -> None:
+    def step(self, connection: sqlite3.Connection, at: Instant, ids: Ids) -> None:
         """Delete or give back a bounded amount, inside the caller's transaction. Raises sqlite3.Error."""
         if self._is_due(at) and self._horizon is None:
             self._horizon = self.first_hour(at)
-        if self._horizon is not None and not _step(connection, self._horizon):
+        if self._horizon is not None and not _step(connection, self._horizon, ids):
             self._horizon = None
 
     def _is_due(self, at: Instant) -> bool:
@@ -47,11 +50,30 @@ class Pruning:
         return True
 
 
-def _step(connection: sqlite3.Connection, horizon: int) -> bool:
-    (oldest,) = connection.execute("SELECT min(hour) FROM hourly").fetchone()
-    if oldest is not None and oldest < horizon:
-        connection.execute("DELETE FROM hourly WHERE hour < ?", (min(horizon, oldest + HOURS_PER_STEP),))
-        return True
+def _step(connection: sqlite3.Connection, horizon: int, ids: Ids) -> bool:
+    return (
+        any(_delete_hours(connection, table, horizon) for table in HISTORY_TABLES)
+        or ids.forget_old_workloads(horizon, limit=ROWS_PER_STEP)
+        or _give_back(connection)
+    )
+
+
+def _delete_hours(connection: sqlite3.Connection, table: str, horizon: int) -> bool:
+    (oldest,) = connection.execute(f"SELECT min(hour) FROM {table}").fetchone()  # noqa: S608  (a name of our own)
+    if oldest is None or oldest >= horizon:
+        return False
+    end = min(horizon, oldest + HOURS_PER_STEP)
+    enough = connection.execute(
+        f"SELECT hour FROM {table} WHERE hour < ? ORDER BY hour LIMIT 1 OFFSET ?",  # noqa: S608
+        (end, ROWS_PER_STEP),
+    ).fetchone()
+    if enough is not None:
+        end = max(oldest + 1, int(enough[0]))
+    connection.execute(f"DELETE FROM {table} WHERE hour < ?", (end,))  # noqa: S608
+    return True
+
+
+def _give_back(connection: sqlite3.Connection) -> bool:
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free <= FREE_PAGES_KEPT:
         return False

@@ -4,6 +4,8 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
 
 from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, StateTotal, XidCount
 from wattledger.rules.instant import Instant
@@ -14,10 +16,12 @@ from .base import LedgerDamaged
 
 log = logging.getLogger(__name__)
 
-SqlValue = int | float | str | None
+SqlValue = int | float | str | bytes | None
 Row = tuple[SqlValue, ...]
 TableRows = dict[SqlValue, Row]  # by the key within the device
 Rows = dict[str, TableRows]  # by table
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
 
 _QUANTITIES: frozenset[SqlValue] = frozenset(quantity.value for quantity in Quantity)
 _MAX_I64 = (1 << 63) - 1
@@ -251,9 +255,31 @@ def _fit_optional(value: int | None) -> SqlValue:
 
 def whole(value: SqlValue) -> int:
     """Give the number that `fit` stored. Raises TypeError or ValueError for anything else."""
-    if isinstance(value, float) or value is None:
+    if isinstance(value, float | bytes) or value is None:
         raise TypeError(f"number {value!r}")
     return int(value)
+
+
+def text(value: str) -> SqlValue:
+    """Give *value* as SQLite can hold it: as a text, or as a blob where it is no Unicode."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode(errors="surrogatepass")
+    return value
+
+
+def text_of(value: SqlValue) -> str:
+    """Give the text that `text` stored. Raises TypeError or ValueError for anything else."""
+    return value.decode(errors="surrogatepass") if isinstance(value, bytes) else _text(value)
+
+
+def member(of: type[EnumT], value: SqlValue) -> EnumT | None:
+    """Give the member of a closed set, None for one that only a later agent knows. Raises TypeError for no text."""
+    try:
+        return of(_text(value))
+    except ValueError:
+        return None
 
 
 def _whole_optional(value: SqlValue) -> int | None:

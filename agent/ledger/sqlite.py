@@ -3,9 +3,9 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from wattledger.agent.clock import Clock
 from wattledger.exporter.snapshot import LedgerHealth
@@ -13,20 +13,35 @@ from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import alerts as alert_rows
-from . import damage
+from . import damage, hourly
 from .alerts import AlertRows
-from .backlog import Backlog, rows_within
-from .base import HistoryRow, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew
+from .answer import device_rows, service_rows, workload_rows
+from .base import (
+    NOTHING_USED,
+    HistoryRow,
+    LedgerDamaged,
+    LedgerError,
+    LedgerLocked,
+    LedgerTooNew,
+    ServiceHistoryRow,
+    Usage,
+    UsageCommit,
+    WorkloadHistoryRow,
+)
+from .books import UsageBooks
 from .peek import reading
 from .place import Place
 from .prune import Pruning
-from .store import cells_within, size_bytes
+from .store import size_bytes
 from .trouble import describe, is_busy, is_full
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from wattledger.rules.alerting import GroupMemory
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _LOOK_EVERY_NS = 600 * NS_PER_SECOND  # for damage done to the file while it is in use
 
@@ -45,7 +60,8 @@ class SqliteLedger:
         self._mutex = threading.Lock()
         self._accounts: dict[str, DeviceAccount] = {}  # of every device ever seen, as last committed
         self._alerts = AlertRows()
-        self._backlog = Backlog()
+        self._books = UsageBooks()
+        self._waiting = Waiting()
         self._restarted: set[str] = set()  # devices whose counters restarted since they were last written
         self._suspicion = ""  # why the file is to be looked over before the next write
         self._look_due_ns = clock.now().mono_ns + _LOOK_EVERY_NS
@@ -69,6 +85,7 @@ class SqliteLedger:
                 self._place.close()
                 raise
         self._accounts, self._alerts = dict(found.accounts), found.alerts
+        self._books = UsageBooks(found.usage)
         self._last_commit_wall_ns = found.last_commit_wall_ns
 
     def load(self) -> dict[str, DeviceAccount]:
@@ -82,20 +99,28 @@ class SqliteLedger:
             known = self._alerts
         return alert_rows.decode(known)
 
+    def load_usage(self) -> Usage:
+        """Give the totals of workloads and services as the ledger knows them."""
+        with self._mutex:
+            return self._books.all()
+
     def commit(
         self,
         accounts: Mapping[str, DeviceAccount],
         entries: Sequence[Entry],
         at: Instant,
         alerts: "Mapping[str, GroupMemory] | None" = None,
+        usage: UsageCommit | None = None,
     ) -> None:
-        """Store *accounts* and *alerts*, and add *entries*. Trouble with the disk raises nothing: see `health`."""
+        """Store *accounts*, *alerts* and *usage*, and add *entries*. Trouble with the disk only shows in `health`."""
         with self._mutex:
             self._restarted.update(_with_fallen_counters(self._accounts, accounts))
             self._accounts.update(accounts)
             if alerts is not None:
                 self._alerts = alert_rows.encode(alerts, self._alerts)
-            self._backlog.add(entries, first_hour=self._pruning.first_hour(at))
+            if usage is not None:
+                self._books.merge(usage)
+            self._waiting.add(entries, usage or NOTHING_USED, first_hour=self._pruning.first_hour(at))
             self._committed_at = at
             if at.mono_ns >= self._look_due_ns:
                 self._look_due_ns = at.mono_ns + _LOOK_EVERY_NS
@@ -123,8 +148,41 @@ class SqliteLedger:
 
     def history(self, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None = None) -> list[HistoryRow]:
         """Give the hours that overlap ``[start, end)``. A ledger that cannot be read gives what memory holds."""
+        stored, waiting = self._view(
+            lambda connection: hourly.devices_within(connection, start_wall_ns, end_wall_ns, uuid=uuid)
+        )
+        return device_rows([*(stored or ()), *waiting.devices.cells.items()], start_wall_ns, end_wall_ns, uuid=uuid)
+
+    def workload_history(self, start_wall_ns: int, end_wall_ns: int) -> list[WorkloadHistoryRow]:
+        """Give the hours of workloads that overlap ``[start, end)``, as `history` does."""
+        found, waiting = self._view(
+            lambda connection: hourly.workloads_within(connection, start_wall_ns, end_wall_ns)
+        )
+        stored = found or []
+        names = {workload.key: workload for _, _, workload in stored} | waiting.names
+        cells = [*((key, cell) for key, cell, _ in stored), *waiting.workloads.cells.items()]
+        return workload_rows(cells, start_wall_ns, end_wall_ns, names=names)
+
+    def service_history(self, start_wall_ns: int, end_wall_ns: int) -> list[ServiceHistoryRow]:
+        """Give the hours of services that overlap ``[start, end)``, as `history` does."""
+        found, waiting = self._view(
+            lambda connection: (
+                hourly.phases_within(connection, start_wall_ns, end_wall_ns),
+                hourly.tokens_within(connection, start_wall_ns, end_wall_ns),
+            )
+        )
+        phases, tokens = found or ([], [])
+        return service_rows(
+            [*phases, *waiting.phases.cells.items()],
+            [*tokens, *waiting.tokens.cells.items()],
+            start_wall_ns,
+            end_wall_ns,
+        )
+
+    def _view(self, select: Callable[[sqlite3.Connection], T]) -> tuple[T | None, Waiting]:
+        """Give what *select* finds in the file, None where it cannot be read, and what was waiting just then."""
         with self._mutex:
-            waiting = list(self._backlog.cells.items())
+            waiting = self._waiting_now()
             attached = self._place.store is not None
         try:
             with reading(self._place.path, may_copy=not attached) as connection:
@@ -132,13 +190,18 @@ class SqliteLedger:
                 with self._mutex:
                     # The view of the file begins with this read, so that each cell is in it or waits, never both.
                     connection.execute("SELECT commits FROM book").fetchone()
-                    waiting = list(self._backlog.cells.items())
-                stored = list(cells_within(connection, start_wall_ns, end_wall_ns, uuid=uuid))
+                    waiting = self._waiting_now()
+                return select(connection), waiting
         except (sqlite3.Error, OSError, LedgerDamaged) as error:
             if damage.is_damage(error):
                 self._suspicion = str(error)
-            stored = []
-        return rows_within([*stored, *waiting], start_wall_ns, end_wall_ns, uuid=uuid)
+            return None, waiting
+
+    def _waiting_now(self) -> Waiting:
+        """Give what is waiting, with the names that all workloads have now."""
+        waiting = self._waiting.copy()
+        waiting.names.update(self._books.workloads)
+        return waiting
 
     def close(self) -> None:
         """Write what is left, fold the log into the file and let go of the directory. Safe to call twice."""
@@ -151,10 +214,10 @@ class SqliteLedger:
             except (sqlite3.Error, OSError, LedgerError) as error:
                 log.error(  # noqa: TRY400  (a line for the operator, not a trace)
                     "ledger_unwritten_at_close hours=%d detail=%s",
-                    len(self._backlog.cells),
+                    self._waiting.count,
                     describe(error, self._dir),
                 )
-                self._place.detach(self._backlog)
+                self._place.detach(self._waiting)
             try:
                 self._place.close()
             except sqlite3.Error as error:
@@ -168,17 +231,17 @@ class SqliteLedger:
             if self._place.store is None:
                 raise
             if damage.is_damage(error):
-                self._place.detach(self._backlog)
+                self._place.detach(self._waiting)
                 self._place.replace(error, at)
             elif is_full(error):
                 # Closing folds the log into the file and gives its room back, which may be all that was missing.
-                self._place.detach(self._backlog)
+                self._place.detach(self._waiting)
             else:
                 raise
             self._write_once(at, counters_now)
 
     def _write_once(self, at: Instant, counters_now: frozenset[str] | None) -> None:
-        store = self._place.attached(at, self._backlog)
+        store = self._place.attached(at, self._waiting)
         if self._suspicion:
             self._suspicion = ""
             self._place.look_again()
@@ -186,20 +249,24 @@ class SqliteLedger:
         pruning = None if self._detail else self._pruning
         store.write(
             self._accounts,
-            self._backlog.cells,
+            self._waiting,
             at,
             pruning=pruning,
             counters_now=counters_now,
             alerts=self._alerts,
+            usage=self._books,
         )
-        self._backlog.cells.clear()
+        self._waiting.clear()
+        self._books.settle()
         self._restarted.clear()
 
     def _failed(self, error: Exception, at: Instant) -> None:
         store = self._place.store
         if store is not None and (store.in_doubt or not is_busy(error)):
-            self._place.detach(self._backlog)
-        lost = self._backlog.trim(first_hour=self._pruning.first_hour(at))
+            self._place.detach(self._waiting)
+        lost = self._waiting.trim(first_hour=self._pruning.first_hour(at))
+        if self._place.store is None:
+            self._books.dropped.clear()  # a file that is opened anew gets all totals, and no others
         if lost:
             log.warning("ledger_history_lost cells=%d reason=memory_limit", lost)
         self._failures += 1

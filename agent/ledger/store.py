@@ -2,22 +2,23 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Mapping
 from pathlib import Path
 
 from wattledger.agent.clock import Clock
 from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND, Instant
-from wattledger.rules.state import State
 
 from . import alerts as alert_rows
-from . import damage, rows
+from . import damage, hourly, rows, usage_rows
 from .alerts import AlertRows
-from .backlog import Key, hours_within
-from .base import LedgerDamaged
-from .hours import Cell
+from .base import LedgerDamaged, Usage
+from .books import UsageBooks
+from .ids import Ids
 from .migrate import migrate
 from .prune import Pruning
+from .waiting import Waiting
 
 # A tick waits this long for a program that holds the file, and no longer.
 BUSY_SECONDS = 0.1
@@ -84,8 +85,9 @@ class Store:
         self.in_doubt = False  # true when a COMMIT failed: whether it holds shows when the file is opened again
         self._written: dict[str, rows.Rows] = {}
         self._counters_mono_ns: dict[str, int] = {}
-        self._device_ids: dict[str, int] = {}
+        self._ids = Ids(self._connection)
         self._alerts: AlertRows | None = None  # in the file, where that is known
+        self._knows_usage = False  # whether what the books call written is in this file
 
     def _prepare(self, clock: Clock, check_ns: int) -> None:
         migrate(self._connection, self._path)  # first: a file that is refused stays as it is
@@ -120,32 +122,40 @@ class Store:
         self._alerts = alert_rows.read(self._connection)
         return self._alerts
 
+    def load_usage(self) -> Usage:
+        """Give the totals of workloads and services. Raises LedgerDamaged, sqlite3.Error."""
+        usage = usage_rows.read(self._connection)
+        self._knows_usage = True
+        return usage
+
     def write(
         self,
         accounts: Mapping[str, DeviceAccount],
-        cells: Mapping[Key, Cell],
+        waiting: Waiting,
         at: Instant,
         *,
         pruning: Pruning | None,
         counters_now: frozenset[str] | None = frozenset(),
         alerts: AlertRows,
+        usage: UsageBooks,
     ) -> None:
-        """Store what changed since the last write, and add *cells*, in one transaction.
+        """Store what changed since the last write, and add what is *waiting*, in one transaction.
 
         Hardware counters of the devices in *counters_now* are written at once (None: of all), the others every ten
-        seconds. Raises sqlite3.Error; then nothing was stored, or `in_doubt` is set.
+        seconds. Raises LedgerDamaged, sqlite3.Error; then nothing was stored, or `in_doubt` is set.
         """
         connection = self._connection
         written = self._encode(accounts, at, counters_now)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for uuid, after in written.items():
-                rows.write(connection, self._device_id(uuid), self._written.get(uuid), after)
-            self._add(cells)
+                rows.write(connection, self._ids.device(uuid), self._written.get(uuid), after)
+            usage_rows.write(connection, self._ids, usage, everything=not self._knows_usage)
+            hourly.write(connection, self._ids, waiting, names=ChainMap(usage.workloads, waiting.names))
             if alerts is not self._alerts:
                 alert_rows.write(connection, self._alerts, alerts)
             if pruning is not None:
-                pruning.step(connection, at)
+                pruning.step(connection, at, self._ids)
             connection.execute(
                 "UPDATE book SET commits = ?, last_commit_wall_ns = ?", (self.commits + 1, rows.fit(at.wall_ns))
             )
@@ -153,6 +163,7 @@ class Store:
             connection.execute("COMMIT")
             self.in_doubt = False
         except BaseException:  # an interrupt too: no transaction may stay open
+            self._ids.forget()
             if connection.in_transaction and not self.in_doubt:
                 connection.execute("ROLLBACK")
             raise
@@ -163,6 +174,7 @@ class Store:
                 self._counters_mono_ns[uuid] = at.mono_ns
         self._written.update(written)
         self._alerts = alerts
+        self._knows_usage = True
 
     def _encode(
         self, accounts: Mapping[str, DeviceAccount], at: Instant, counters_now: frozenset[str] | None
@@ -174,27 +186,6 @@ class Store:
             due = counters_now is None or uuid in counters_now or not 0 <= age_ns < COUNTERS_EVERY_NS
             encoded[uuid] = rows.encode(account, counters_of=None if due else before)
         return encoded
-
-    def _add(self, cells: Mapping[Key, Cell]) -> None:
-        # Added up here and not by SQL, whose sums overflow where ours do not.
-        execute = self._connection.execute
-        for (hour, uuid, state), cell in cells.items():
-            key = (hour, self._device_id(uuid), state.value)
-            found = execute(
-                "SELECT energy_mj, duration_ns, avoidable_mj FROM hourly WHERE hour = ? AND device = ? AND state = ?",
-                key,
-            ).fetchone()
-            total = cell if found is None else _cell(found) + cell
-            numbers = map(rows.fit, (total.energy_mj, total.duration_ns, total.avoidable_mj))
-            execute("INSERT OR REPLACE INTO hourly VALUES (?, ?, ?, ?, ?, ?)", (*key, *numbers))
-
-    def _device_id(self, uuid: str) -> int:
-        known = self._device_ids.get(uuid)
-        if known is None:
-            self._connection.execute("INSERT INTO device (uuid) VALUES (?) ON CONFLICT (uuid) DO NOTHING", (uuid,))
-            (known,) = self._connection.execute("SELECT id FROM device WHERE uuid = ?", (uuid,)).fetchone()
-            self._device_ids[uuid] = int(known)
-        return int(known)
 
     def close(self, *, fold_log: bool) -> None:
         """Close the file; *fold_log* moves the log into it first. Raises sqlite3.Error, and is closed even so."""
@@ -215,25 +206,3 @@ def size_bytes(path: Path) -> int | None:
         return size + path.with_name(f"{path.name}-wal").stat().st_size
     except OSError:
         return size
-
-
-def cells_within(
-    connection: sqlite3.Connection, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None
-) -> Iterator[tuple[Key, Cell]]:
-    """Give the stored cells whose hour overlaps ``[start, end)``. Raises sqlite3.Error, LedgerDamaged."""
-    found = connection.execute(
-        "SELECT hourly.hour, device.uuid, hourly.state, hourly.energy_mj, hourly.duration_ns, hourly.avoidable_mj "
-        "FROM hourly INNER JOIN device ON device.id = hourly.device "
-        "WHERE hourly.hour BETWEEN ? AND ? AND (? IS NULL OR device.uuid = ?)",
-        (*hours_within(start_wall_ns, end_wall_ns), uuid, uuid),
-    )
-    for hour, of, state, *numbers in found:
-        try:
-            yield (hour, of, State(state)), _cell(numbers)
-        except (ValueError, TypeError) as error:
-            raise LedgerDamaged(f"a row of hourly cannot be understood: {error!r}") from error
-
-
-def _cell(numbers: list[rows.SqlValue] | rows.Row) -> Cell:
-    energy_mj, duration_ns, avoidable_mj = map(rows.whole, numbers)
-    return Cell(energy_mj, duration_ns, avoidable_mj)

@@ -125,7 +125,7 @@ class _Check:
         for matcher in matchers:
             if matcher.name == METRIC_NAME or matcher.value == "" or matcher.name in _TARGET_LABELS:
                 continue
-            having = [family for family in families if matcher.name in family.all_labels]
+            having = [family for family in families if matcher.name in (*family.all_labels, *family.optional_labels)]
             if not having:
                 yield self._unknown_label(matcher, families)
             elif values:
@@ -148,7 +148,8 @@ class _Check:
         )
 
     def _unknown_label(self, matcher: Matcher, families: Sequence[Family]) -> _Doubt:
-        labels = list(dict.fromkeys(label for family in families for label in family.all_labels))
+        having = [(*family.all_labels, *family.optional_labels) for family in families]
+        labels = list(dict.fromkeys(label for labels in having for label in labels))
         near = guess(matcher.name, labels)
         which = quoted(families[0].name) if len(families) == 1 else "these metrics"
         cure = near or ("it has " + ", ".join(labels) if labels else "it has none of its own")

@@ -21,6 +21,7 @@ from .nvml_probe import Chip, make_plan
 from .nvml_processes import ProcessLists
 from .nvml_quantities import Cadence
 from .nvml_steps import ContextSteps
+from .nvml_use import ProcessUse
 
 _BUSY_AFTERGLOW_NS: Final = 5 * NS_PER_SECOND  # one window of GPM without a kernel ends its use
 _TEMPERATURE: Final = Quantity.TEMPERATURE_GPU_CELSIUS
@@ -65,6 +66,7 @@ class DeviceReader:
         self._limits: RawValues = {}
         self._links = LinkStates(nvml, handle)
         self._lists = ProcessLists(nvml, handle)
+        self._use = ProcessUse(nvml, handle)
         self._list_due = Due(Cadence.LISTING.period_ns, shift_ns)
         self._listed: tuple[GpuProcess, ...] | Gap = Gap.TIMEOUT
         self._steps = ContextSteps()
@@ -106,7 +108,7 @@ class DeviceReader:
             at=Instant((before.mono_ns + after.mono_ns) // 2, (before.wall_ns + after.wall_ns) // 2),
             values=values,
             gaps=gaps,
-            processes=None if isinstance(listed, Gap) else listed,
+            processes=None if isinstance(listed, Gap) else self._use.put_into(listed, at),
             instances=self._mig.snapshot() if self._mig is not None else (),
             answered=bool(tick.values),
             idle=listed == () and not tick.values.get(Quantity.UTILIZATION_GPU_RATIO),

@@ -3,11 +3,12 @@
 A new device metric is a row in `rules.quantity`, its reading in the source, and one row here.
 """
 
-from . import agent, device, energy, health, identity, mig, rules
+from . import agent, device, energy, health, identity, mig, rules, services, workloads
 from .energy import has_energy
 from .family import (
     DEVICE_LABELS,
     INSTANCE_LABELS,
+    WORKLOAD_NAMES,
     Family,
     Kind,
     Row,
@@ -22,6 +23,8 @@ SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("Sensors", device.FAMILIES),
     ("Links and errors", health.FAMILIES),
     ("MIG", mig.FAMILIES),
+    ("Who used it", workloads.FAMILIES),
+    ("Services and tokens", services.FAMILIES),
     ("Rules and alerts", rules.FAMILIES),
     ("Source of samples", agent.SOURCE_FAMILIES),
     ("The agent itself", agent.AGENT_FAMILIES),
@@ -34,6 +37,7 @@ __all__ = [
     "FAMILIES",
     "INSTANCE_LABELS",
     "SECTIONS",
+    "WORKLOAD_NAMES",
     "Family",
     "Kind",
     "Row",

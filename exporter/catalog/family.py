@@ -13,6 +13,7 @@ from wattledger.rules.quantity import Quantity
 if TYPE_CHECKING:
     from wattledger.exporter.rules_health import AlertView
     from wattledger.exporter.snapshot import DeviceView, Snapshot
+    from wattledger.exporter.usage import UsageView
     from wattledger.rules.reading import MigInstance, Values
 
 PREFIX = "wattledger_"
@@ -41,6 +42,7 @@ class Subjects(Generic[Base]):
     known: list[tuple[Base, DeviceView]]  # every device of the page
     live: list[tuple[Base, DeviceView]]  # those that are listed by the source and answer it
     instances: list[tuple[Base, MigInstance]]  # MIG instances of live devices
+    usage: list[tuple[Base, UsageView]]  # workloads, each with what it used of one device of the page
     alerts: list[tuple[Base, AlertView]]
 
 
@@ -78,8 +80,13 @@ class Family:
 
     @property
     def all_labels(self) -> tuple[str, ...]:
-        """Give every label of the family's series, in page order."""
+        """Give every label that all of the family's series have, in page order."""
         return self.base_labels + self.labels
+
+    @property
+    def optional_labels(self) -> tuple[str, ...]:
+        """Give further labels that a series has where their value is known."""
+        return ()
 
     def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
         """Give each subject's common labels with the rows it has in this family, maybe none."""
@@ -138,6 +145,26 @@ class InstanceFamily(Family):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadFamily(Family):
+    """A family with rows for each workload on each device it used; its names are labels where they are known."""
+
+    read: Callable[[UsageView], Iterable[Row]]
+
+    @property
+    def base_labels(self) -> tuple[str, ...]:
+        return WORKLOAD_LABELS
+
+    @property
+    def optional_labels(self) -> tuple[str, ...]:
+        return WORKLOAD_NAMES
+
+    def blocks(self, subjects: Subjects[Base]) -> Iterator[tuple[Base, Iterable[Row]]]:
+        read = self.read
+        for base, view in subjects.usage:
+            yield base, read(view)
+
+
+@dataclass(frozen=True, slots=True)
 class AlertFamily(Family):
     """A family with a row for each alert; every alert brings further labels of its own."""
 
@@ -155,6 +182,20 @@ class AlertFamily(Family):
 ALERT_LABELS = ("alertname", "alertstate")
 DEVICE_LABELS = ("gpu", "uuid")
 INSTANCE_LABELS = (*DEVICE_LABELS, "mig_uuid", "gpu_instance", "compute_instance")
+WORKLOAD_LABELS = (*DEVICE_LABELS, "kind", "workload")
+# What `workloads.labels` may allow; the configuration decides which of them are shown.
+WORKLOAD_NAMES = (
+    "namespace",
+    "pod",
+    "container",
+    "job",
+    "user",
+    "unit",
+    "runtime",
+    "container_id",
+    "account",
+    "partition",
+)
 
 
 def is_live(view: DeviceView) -> bool:
@@ -181,6 +222,10 @@ def subjects_of(
         names, values = zip(*view.series, strict=True)
         return labelled(names, values)
 
+    def workload(view: UsageView) -> Base:
+        names, values = zip(*view.labels, strict=True)
+        return labelled(names, values)
+
     known = [(labelled(DEVICE_LABELS, device_label_values(view)), view) for view in snapshot.devices]
     live = [(base, view) for base, view in known if is_live(view)]
     return Subjects(
@@ -189,6 +234,7 @@ def subjects_of(
         known=known,
         live=live,
         instances=[(instance(view, mig), mig) for _, view in live for mig in view.reading.instances],
+        usage=[(workload(view), view) for view in snapshot.usage.views],
         alerts=[(alert(view), view) for view in snapshot.rules.alerts],
     )
 

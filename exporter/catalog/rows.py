@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from .family import AlertFamily, DeviceFamily, HostFamily, InstanceFamily, Kind, Pick, Row, picked, rows_of
+from .family import (
+    AlertFamily,
+    DeviceFamily,
+    HostFamily,
+    InstanceFamily,
+    Kind,
+    Pick,
+    Row,
+    WorkloadFamily,
+    picked,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from wattledger.exporter.rules_health import AlertView
     from wattledger.exporter.snapshot import DeviceView, Snapshot
+    from wattledger.exporter.usage import UsageView
     from wattledger.rules.reading import MigInstance
 
 
@@ -105,6 +117,13 @@ def measured_instance(name: str, text: str, pick: Pick, *, scale: int = 1) -> In
         quantities=tuple(quantity for _, quantity in picked(pick)),
         read=rows_of(pick, scale),
     )
+
+
+def workload(
+    name: str, text: str, read: Callable[[UsageView], Iterable[Row]], *, labels: tuple[str, ...] = ()
+) -> WorkloadFamily:
+    """Make a family read from what a workload used of a device."""
+    return WorkloadFamily(name=name, kind=_kind(name), help=text, labels=labels, quantities=(), read=read)
 
 
 def alerts(name: str, text: str, read: Callable[[AlertView], float]) -> AlertFamily:

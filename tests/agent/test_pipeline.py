@@ -13,9 +13,20 @@ from tests.rules.gpu_model import GpuModel
 from wattledger.agent.config import Config
 from wattledger.agent.config.schema import Correction, Gpus, Ownership
 from wattledger.agent.config.values import GpuReference
-from wattledger.agent.ledger import HistoryRow, Ledger, MemoryLedger
+from wattledger.agent.ledger import (
+    HistoryRow,
+    Ledger,
+    MemoryLedger,
+    ServiceHistoryRow,
+    Usage,
+    UsageCommit,
+    WorkloadHistoryRow,
+)
 from wattledger.agent.pipeline import Pipeline, SamplerHealth, Toll, fresh_limit_ns
-from wattledger.agent.policy import host_policy
+from wattledger.agent.policy import host_policy, usage_settings
+from wattledger.agent.usage_desk import UsageDesk
+from wattledger.agent.workloads.attribution import Attribution
+from wattledger.agent.workloads.simulated import SimulatedProcesses
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.alerting import GroupMemory
@@ -23,6 +34,7 @@ from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import Sample, SourceFailure, SourceKind, XidEvent, without_values
 from wattledger.rules.state import State
+from wattledger.rules.tokens.policy import TokenPolicy
 
 FRESH_NS = 5 * NS_PER_SECOND
 
@@ -46,24 +58,34 @@ class Books:
     def load_alerts(self) -> dict[str, GroupMemory]:
         return self.inner.load_alerts()
 
+    def load_usage(self) -> Usage:
+        return self.inner.load_usage()
+
     def commit(
         self,
         accounts: Mapping[str, DeviceAccount],
         entries: Sequence[Entry],
         at: Instant,
         alerts: Mapping[str, GroupMemory] | None = None,
+        usage: UsageCommit | None = None,
     ) -> None:
         assert self.pipeline is not None
         self.shown.append(snapshot(self.pipeline))
         if self.fails:
             raise DiskError
-        self.inner.commit(accounts, entries, at, alerts)
+        self.inner.commit(accounts, entries, at, alerts, usage)
 
     def health(self) -> LedgerHealth:
         return self.inner.health()
 
     def history(self, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None = None) -> list[HistoryRow]:
         return self.inner.history(start_wall_ns, end_wall_ns, uuid=uuid)
+
+    def workload_history(self, start_wall_ns: int, end_wall_ns: int) -> list[WorkloadHistoryRow]:
+        return self.inner.workload_history(start_wall_ns, end_wall_ns)
+
+    def service_history(self, start_wall_ns: int, end_wall_ns: int) -> list[ServiceHistoryRow]:
+        return self.inner.service_history(start_wall_ns, end_wall_ns)
 
     def close(self) -> None:
         self.inner.close()
@@ -88,6 +110,12 @@ class Host:
             ledger=self.ledger,
             clock=self.clock,
             policy=host_policy(self.config),
+            usage=UsageDesk(
+                Attribution(self.clock, SimulatedProcesses(), settings=usage_settings(self.config).workloads),
+                self.ledger.load_usage(),
+                settings=usage_settings(self.config),
+                token_policy=TokenPolicy(),
+            ),
             fresh_ns=FRESH_NS,
         )
 
@@ -267,7 +295,7 @@ def test_a_new_configuration_holds_from_the_next_snapshot_on() -> None:
         gpus=Gpus(corrections={"GPU-1": Correction(gain_ppm=2_000_000)}),
         owners=(Ownership(gpus=(GpuReference(index=0),), owner="alice"),),
     )
-    host.pipeline.apply(host_policy(config), fresh_ns=9)
+    host.pipeline.apply(host_policy(config), usage_settings(config), fresh_ns=9)
     shown = host.snapshot()
     assert shown.fresh_ns == 9
     first, second = view(shown, "GPU-1"), view(shown, "GPU-2")
@@ -281,7 +309,7 @@ def test_a_device_that_is_excluded_leaves_the_page_and_is_not_called_lost() -> N
     host = Host()
     host.run(2)
     excluding = Config(gpus=Gpus(exclude=(GpuReference(index=1),)))
-    host.pipeline.apply(host_policy(excluding), fresh_ns=FRESH_NS)
+    host.pipeline.apply(host_policy(excluding), usage_settings(excluding), fresh_ns=FRESH_NS)
     host.run(1)  # a last sample of before may still name it
     assert [shown.reading.identity.uuid for shown in snapshot(host.pipeline).devices] == ["GPU-1"]
 

@@ -5,7 +5,7 @@ import pytest
 from wattledger.agent.config import Config
 from wattledger.agent.config.schema import Correction, Gpus, Maintenance, Ownership, States
 from wattledger.agent.config.values import GpuReference
-from wattledger.agent.policy import host_policy
+from wattledger.agent.policy import host_policy, usage_settings
 from wattledger.rules.book import BookPolicy
 from wattledger.rules.correction import Correction as BookCorrection
 from wattledger.rules.energy import EnergyChoice
@@ -20,6 +20,10 @@ SECOND = DeviceIdentity("GPU-2", 1, "Model")
 
 def circumstances(config: Config, identity: DeviceIdentity = FIRST, wall_ns: int = 0) -> Circumstances:
     return host_policy(config).circumstances(identity, wall_ns)
+
+
+def owner(config: Config, identity: DeviceIdentity) -> str:
+    return usage_settings(config).workloads.owners(identity)
 
 
 def test_an_empty_configuration_changes_nothing() -> None:
@@ -73,8 +77,8 @@ def test_the_first_owner_that_names_a_board_has_it() -> None:
             Ownership(gpus=(GpuReference(index=1), GpuReference(index=0)), owner="bob"),
         )
     )
-    assert circumstances(config, FIRST).owner == "bob"
-    assert circumstances(config, SECOND).owner == "alice"
+    assert owner(config, FIRST) == "bob"
+    assert owner(config, SECOND) == "alice"
     assert circumstances(config, DeviceIdentity("GPU-3", 2, "Model")).owner == ""
 
 

@@ -28,7 +28,7 @@ def key_rows(section: type[Section] = Config, prefix: str = "") -> list[KeyRow]:
 
 
 def _rows(type_: object, path: str, info: msgspec.structs.FieldInfo) -> list[KeyRow]:
-    applied = "restart" if path in RESTART_KEYS else "reload"
+    applied = "restart" if any(f"{path}.".startswith(f"{key}.") for key in RESTART_KEYS) else "reload"
     if get_origin(type_) is Annotated:
         inner, mark = get_args(type_)
         if isinstance(mark, WordForNone):

@@ -16,6 +16,9 @@ ENDPOINT = {"url": "https://10.0.0.1"}
 REQUIRED_BESIDE = {
     "states.maintenance[].": {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"},
     "owners[].": {"gpus": "[5]", "owner": "bob"},
+    "services.list[].": {"service": "other", "endpoint": "http://127.0.0.1:8001/metrics"},
+    "services.logs[].": {"service": "job", "path": "x.log", "pattern": "'(?P<tokens>[0-9]+)'"},
+    "services.tensorboard[].": {"service": "job", "path": "runs", "tag": "tokens"},
     "alerts.alertmanagers[].": ENDPOINT,
     "alerts.webhooks[].": ENDPOINT,
 }

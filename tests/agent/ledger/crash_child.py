@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, memory_of, uuid_of
-from wattledger.agent.ledger import SqliteLedger
+from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, memory_of, usage_of, uuid_of
+from wattledger.agent.ledger import SqliteLedger, UsageCommit
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.alerting import GroupMemory
 
@@ -29,6 +29,11 @@ def alerts_at(step: int) -> dict[str, GroupMemory]:
     return {name: memory_of(step, *(f"{name}{slot}" for slot in range(count))) for name in "ab" if count}
 
 
+def usage_in(step: int) -> UsageCommit:
+    """Give what the step adds of workloads and of a service."""
+    return usage_of(SLOTS, (step - 1) * TICKS_PER_STEP + 1, step * TICKS_PER_STEP)
+
+
 def step_of(accounts: dict[str, DeviceAccount]) -> int:
     """Give the step that the accounts are of, by the anchor of the first device."""
     if not accounts:
@@ -45,7 +50,7 @@ def main(directory: Path) -> None:
         begun = step_of(ledger.load())
         for step in range(begun + 1, begun + 1 + STEPS_PER_LIFE):
             at = instant_of(step * TICKS_PER_STEP)
-            ledger.commit(accounts_at(step), entries_of(step), at, alerts_at(step))
+            ledger.commit(accounts_at(step), entries_of(step), at, alerts_at(step), usage_in(step))
             assert ledger.health().writable, ledger.health().detail
             os.write(1, f"{step}\n".encode())
         ledger.close()

@@ -5,20 +5,24 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from wattledger.agent.ledger import SqliteLedger
+from wattledger.agent.ledger import SqliteLedger, Usage, UsageCommit
 from wattledger.agent.ledger.base import Ledger
 from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, Entry, StateTotal, XidCount
 from wattledger.rules.alerting import Alert, AlertState, GroupMemory, KeptAlert
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND, Instant
 from wattledger.rules.quantity import COUNTERS, Quantity
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+from wattledger.rules.tokens.model import TokenKind
+from wattledger.rules.tokens.totals import Phase, ServiceTotal, ServiceWindow
+from wattledger.rules.usage.totals import UsageTotal
+from wattledger.rules.usage.workload import Part, ShareMethod, Workload, WorkloadKind
 
 # An hour that began well after the epoch, so that all hours in tests lie before and after it.
 EPOCH_WALL_NS = 490_000 * NS_PER_HOUR
@@ -167,12 +171,104 @@ def mounted(target: Path, *options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(target)], check=True)  # lazily: a failed test may hold files
 
 
+def workload_of(name: str) -> Workload:
+    return Workload(WorkloadKind.POD, name, f"the pod {name}", (("namespace", "ml"), ("pod", name)))
+
+
+SHARES = {workload_of("a"): 1, workload_of("b"): 2}  # in thirds of each device
+
+
+def parts_of(entry: Entry) -> list[Part]:
+    return [
+        Part(
+            entry.uuid,
+            workload,
+            entry.state,
+            ShareMethod.SM_SHARE,
+            entry.start,
+            entry.end,
+            entry.energy_mj * thirds // 3,
+            entry.avoidable_mj * thirds // 3,
+        )
+        for workload, thirds in SHARES.items()
+    ]
+
+
+def window_of(tick: int) -> ServiceWindow:
+    """Give the second that ends at *tick* of a service that serves and rests by turns."""
+    return ServiceWindow(
+        "llm",
+        instant_of(tick - 1),
+        instant_of(tick),
+        Phase.SERVING if tick % 2 else Phase.IDLE,
+        active_mj=90_000 if tick % 2 else 0,
+        total_mj=100_000,
+        tokens={"m": {TokenKind.PROMPT: 30, TokenKind.OUTPUT: 7}} if tick % 2 else {},
+    )
+
+
+def usage_at(slots: Iterable[int], tick: int) -> Usage:
+    """Give all totals after *tick* ticks."""
+    totals = [
+        UsageTotal(
+            uuid_of(slot),
+            workload,
+            state,
+            ShareMethod.SM_SHARE,
+            seconds * thirds * 100_000,
+            seconds * NS_PER_SECOND,
+            seconds * thirds * 50_000 if state is State.HELD else 0,
+            instant_of(last_tick_in(state, tick)).wall_ns,
+        )
+        for slot in slots
+        for state, seconds in seconds_by_state(tick).items()
+        for workload, thirds in SHARES.items()
+    ]
+    served = (tick + 1) // 2
+    service = ServiceTotal(
+        "llm",
+        "m",
+        served * 90_000,
+        tick * 100_000,
+        {Phase.SERVING: served * 100_000} | ({Phase.IDLE: tick // 2 * 100_000} if tick > 1 else {}),
+        {TokenKind.PROMPT: served * 30, TokenKind.OUTPUT: served * 7},
+        last_wall_ns=instant_of(tick).wall_ns,
+    )
+    return Usage(tuple(totals), (service,))
+
+
+def last_tick_in(state: State, tick: int) -> int:
+    return next(earlier for earlier in range(tick, 0, -1) if state_of(earlier) is state)
+
+
+def usage_of(slots: Sequence[int], first: int, last: int | None = None) -> UsageCommit:
+    """Give what the ticks from *first* to *last* add: totals that changed only, each part and window once."""
+    ticks = range(first, (last or first) + 1)
+    before = set(usage_at(slots, first - 1).totals) if first > 1 else set()
+    now = usage_at(slots, ticks[-1])
+    return UsageCommit(
+        changed=[total for total in now.totals if total not in before],
+        parts=[part for tick in ticks for slot in slots for part in parts_of(entry_of(slot, tick))],
+        services=now.services,
+        windows=[("m", window_of(tick)) for tick in ticks],
+    )
+
+
+def in_order(usage: Usage) -> Usage:
+    """Give the totals in one order."""
+    return Usage(
+        tuple(sorted(usage.totals, key=lambda total: total.key)),
+        tuple(sorted(usage.services, key=lambda total: total.key)),
+    )
+
+
 def two_accounts(tick: int) -> dict[str, DeviceAccount]:
     return {uuid_of(slot): account_of(slot, tick) for slot in range(2)}
 
 
 def commit_tick(ledger: Ledger, tick: int) -> None:
-    ledger.commit(two_accounts(tick), [entry_of(slot, tick) for slot in range(2)], instant_of(tick))
+    entries = [entry_of(slot, tick) for slot in range(2)]
+    ledger.commit(two_accounts(tick), entries, instant_of(tick), usage=usage_of(range(2), tick))
 
 
 def lagless(accounts: dict[str, DeviceAccount]) -> dict[str, DeviceAccount]:
@@ -189,6 +285,12 @@ def assert_whole(directory: Path, tick: int, *, besides_mj: int = 0) -> None:
     ledger = SqliteLedger(directory, clock=FakeClock())
     assert ledger.load() == two_accounts(tick)
     assert energy_mj(ledger) == besides_mj + tick * 2 * 300_000
+    assert in_order(ledger.load_usage()) == in_order(usage_at(range(2), tick))
+    assert sum(row.energy_mj for row in ledger.workload_history(0, 2**62)) == tick * 2 * 300_000
+    (served,) = ledger.service_history(0, 2**62)
+    (total,) = usage_at(range(2), tick).services
+    assert (served.total_mj, served.active_mj) == (total.total_mj, total.active_mj)
+    assert (served.phases, served.tokens) == (total.phases, total.tokens)
     ledger.close()
 
 

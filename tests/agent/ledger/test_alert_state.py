@@ -268,7 +268,7 @@ def test_a_read_only_ledger_gives_the_alerts_its_version_has(tmp_path: Path, ver
         ledger = SqliteLedger(state, clock=FakeClock())
         assert not ledger.health().writable
         assert ledger.load() == two_accounts(1)
-        assert ledger.load_alerts() == ({"g": memory_of(1, "a")} if version == 3 else {})
+        assert ledger.load_alerts() == ({"g": memory_of(1, "a")} if version > 2 else {})
         ledger.close()
 
 

@@ -5,10 +5,17 @@ import random
 import select
 from pathlib import Path
 
-from tests.agent.ledger.crash_child import accounts_at, alerts_at, entries_of, step_of
-from tests.agent.ledger.helpers import FakeClock, python
-from wattledger.agent.ledger import HistoryRow, SqliteLedger
-from wattledger.agent.ledger.backlog import Backlog, rows_within
+from tests.agent.ledger.crash_child import (
+    SLOTS,
+    TICKS_PER_STEP,
+    accounts_at,
+    alerts_at,
+    entries_of,
+    step_of,
+    usage_in,
+)
+from tests.agent.ledger.helpers import FakeClock, in_order, instant_of, python, usage_at
+from wattledger.agent.ledger import Ledger, MemoryLedger, SqliteLedger
 
 KILLS = 36
 DEADLINE_S = 30
@@ -36,16 +43,17 @@ def _run_and_kill(directory: Path, moment: random.Random) -> int:
     return int(lines[-1]) if lines else 0
 
 
-def _expected_history(step: int) -> list[HistoryRow]:
-    backlog = Backlog()
-    for earlier in range(1, step + 1):
-        backlog.add(entries_of(earlier), first_hour=0)
-    return rows_within(backlog.cells.items(), 0, 2**62, uuid=None)
+def _go_on(ledger: Ledger, steps: range) -> None:
+    for step in steps:
+        at = instant_of(step * TICKS_PER_STEP)
+        ledger.commit(accounts_at(step), entries_of(step), at, usage=usage_in(step))
 
 
 def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> None:
     moment = random.Random(20_251_124)  # noqa: S311  (a moment, not a secret)
-    published, steps = 0, []
+    published = 0
+    steps: list[int] = []
+    never_killed = MemoryLedger()
     for _ in range(KILLS):
         published = max(published, _run_and_kill(tmp_path, moment))
         ledger = SqliteLedger(tmp_path, clock=FakeClock())
@@ -57,7 +65,13 @@ def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> N
             # Steps are 25 s long, so the hardware counters, which may lag 10 s, are of the same step too.
             assert found == accounts_at(step)
         assert ledger.load_alerts() == alerts_at(step)
-        assert ledger.history(0, 2**62) == _expected_history(step)
+        _go_on(never_killed, range(steps[-1] + 1 if steps else 1, step + 1))
+        assert ledger.history(0, 2**62) == never_killed.history(0, 2**62)
+        assert ledger.workload_history(0, 2**62) == never_killed.workload_history(0, 2**62)
+        assert ledger.service_history(0, 2**62) == never_killed.service_history(0, 2**62)
+        assert in_order(ledger.load_usage()) == in_order(never_killed.load_usage())
+        if step:
+            assert in_order(ledger.load_usage()) == in_order(usage_at(SLOTS, step * TICKS_PER_STEP))
         assert ledger.health().moved_aside == ""
         steps.append(step)
         published = step

@@ -1,0 +1,1 @@
+"""Who used each device: workloads, how an interval is shared among them, and their books."""
