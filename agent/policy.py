@@ -8,6 +8,7 @@ from wattledger.rules.host_book import HostPolicy
 from wattledger.rules.reading import DeviceIdentity
 from wattledger.rules.state import BaselineKind, BaselineOrigin
 from wattledger.rules.states import Circumstances, StatePolicy
+from wattledger.rules.tokens.policy import TokenPolicy
 from wattledger.rules.usage.book import UsagePolicy
 
 from .config import Config
@@ -59,6 +60,12 @@ def usage_settings(config: Config) -> UsageSettings:
         ),
         policy=UsagePolicy(limit=section.limit, retention_ns=section.retention_ns),
     )
+
+
+def token_policy(config: Config) -> TokenPolicy:
+    """Give what *config* says of joining tokens and joules. Energy that is a few ticks late is waited for."""
+    patience_ns = max(TokenPolicy().patience_ns, 3 * config.interval_ns)
+    return TokenPolicy(patience_ns=patience_ns, ratio_window_ns=config.services.window_ns)
 
 
 def _owner(config: Config, identity: DeviceIdentity) -> str:

@@ -19,6 +19,7 @@ from wattledger.rules.usage.book import UsagePolicy, WorkloadBook
 from wattledger.rules.usage.shares import ShareSignals
 from wattledger.rules.usage.workload import Holding
 
+from .device_names import DeviceNames
 from .ledger import Usage, UsageCommit
 from .workloads.attribution import Attribution, WorkloadSettings
 
@@ -36,12 +37,32 @@ class TokenSource(Protocol):
         """Give the services that are known now; the same tuple as long as nothing changes."""
         ...
 
+    def service_of(self, pid: int) -> str:
+        """Give the service that a process works for; empty where it works for none."""
+        ...
+
+    def device_service(self, uuid: str) -> str:
+        """Give the service that the configuration gives a device to; empty where it gives it to none."""
+        ...
+
     def drain(self) -> list[TokenRead]:
         """Give what was read since the last call."""
         ...
 
+    def start(self) -> None:
+        """Begin to look and to read."""
+        ...
+
     def close(self) -> None:
         """Read nothing any more."""
+        ...
+
+
+class Closable(Protocol):
+    """Something with a thread of its own."""
+
+    def close(self) -> None:
+        """End it."""
         ...
 
 
@@ -64,8 +85,13 @@ class UsageDesk:
         settings: UsageSettings,
         tokens: TokenSource | None = None,
         token_policy: TokenPolicy,
+        devices: DeviceNames | None = None,
+        helpers: Sequence[Closable] = (),
     ) -> None:
+        """*devices* is told which boards there are, for others; *helpers* are closed with this."""
+        self._helpers = tuple(helpers)
         self._attribution = attribution
+        self._devices = devices
         self._settings = settings
         self._tokens = tokens
         self._workloads = WorkloadBook(usage.totals, settings.policy)
@@ -85,6 +111,8 @@ class UsageDesk:
     def look(self, sample: Sample) -> None:
         """Find out who has to do with each device of *sample*, before it is booked."""
         self._sample = sample
+        if self._devices is not None:
+            self._devices.see(sample)
         self._holdings = self._attribution.holdings(sample)
         if self._tokens is not None:
             self._tokens.observe({reading.identity.uuid: _pids(reading) for reading in sample.devices})
@@ -126,6 +154,8 @@ class UsageDesk:
         self._attribution.close()
         if self._tokens is not None:
             self._tokens.close()
+        for helper in self._helpers:
+            helper.close()
         windows = self._services.close(at)
         return UsageCommit(
             services=self._services.take_changes(),

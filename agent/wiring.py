@@ -3,41 +3,45 @@
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wattledger.exporter.http import ListenError, PageServer, WebConfigError
 from wattledger.exporter.page import PageCache
 from wattledger.exporter.render import Renderer
 from wattledger.exporter.site import Site
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth
-from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.reading import SourceKind
-from wattledger.rules.tokens.policy import TokenPolicy
 
 from .clock import Clock
-from .config import Config, ConfigError, LoadedConfig, SourceMode, changed_needing_restart
+from .config import Config, ConfigError, KubernetesMode, LoadedConfig, SourceMode, changed_needing_restart
 from .daemon import Daemon, Policies, Reloaded, Surroundings
 from .detect import Detection, detect
+from .device_names import DeviceNames
+from .driver_watch import DriverWatch
 from .host_rules import HostRules
 from .ledger import Ledger, MemoryLedger, open_ledger
 from .notify import Notifier
 from .pipeline import Pipeline, fresh_limit_ns
-from .policy import host_policy, usage_settings
+from .policy import host_policy, token_policy, usage_settings
 from .sampler.settings import SamplerSettings
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
-from .usage_desk import UsageDesk
+from .usage_desk import Closable, TokenSource, UsageDesk
 from .version import __version__
 from .workloads.attribution import Attribution
 from .workloads.pods import Pods
 from .workloads.processes import ForeignProcesses, Processes, ProcProcesses
 from .workloads.procfs import ProcFs
 
+if TYPE_CHECKING:
+    from .workloads.kubernetes.directory import PodDirectory
+
 logger = logging.getLogger(__name__)
 
 _NS_PER_DAY = 86_400 * NS_PER_SECOND
-_LOOK_FOR_DRIVER_NS = 60 * NS_PER_SECOND
 _AT_ONCE_NS = 1_000_000  # between the frames of a capture that is not played but read
 
 
@@ -73,23 +77,70 @@ def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
     return open_ledger(folder, clock=clock, history_days=config.history_ns // _NS_PER_DAY)
 
 
-def _witnesses(kind: SourceKind) -> tuple[Processes, Pods | None]:
-    """Give what tells of the processes that samples of this kind name, and of pods."""
+def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger, lasts: bool = True) -> UsageDesk:
+    """Give the books of workloads and services, as far as the ledger has them.
+
+    Services are looked for only where the program *lasts*. Raises ListenError for where jobs push to.
+    """
+    settings = usage_settings(config)
+    devices = DeviceNames()
+    processes: Processes
+    pods: Pods | None = None
+    tokens: TokenSource | None = None
+    helpers: list[Closable] = []
     if kind is SourceKind.REPLAY:
-        return ForeignProcesses(), None
-    if kind is SourceKind.SIM:
+        processes = ForeignProcesses()
+    elif kind is SourceKind.SIM:
         from .workloads.simulated import SimulatedPods, SimulatedProcesses  # noqa: PLC0415  (for made-up boards)
 
-        return SimulatedProcesses(), SimulatedPods()
-    return ProcProcesses(ProcFs(Path("/proc"))), None
+        processes, pods = SimulatedProcesses(), SimulatedPods()
+        if lasts:
+            from .sources.sim_fleet import Fleet  # noqa: PLC0415
+            from .tokens.simulated import SimulatedTokens  # noqa: PLC0415
+
+            # What the sampler simulates, so that tokens and joules are of one host.
+            tokens = SimulatedTokens(clock, Fleet(**asdict(sampler_settings(config, kind).sim)))
+    else:
+        processes = ProcProcesses(ProcFs(Path("/proc")))
+        if (kubelet := _pods(config, clock)) is not None:
+            pods = kubelet
+            helpers.append(kubelet)
+        if lasts:
+            from .tokens.build import token_desk  # noqa: PLC0415  (only where there are real processes)
+
+            # Each needs the other: which process is called what, and which serves what.
+            tokens = token_desk(config, clock=clock, devices=devices, title_of=lambda pid: attribution.title_of(pid))  # noqa: PLW0108
+    attribution = Attribution(
+        clock,
+        processes,
+        settings=settings.workloads,
+        pods=pods,
+        service_of=(lambda _: "") if tokens is None else tokens.service_of,
+        device_service=(lambda _: "") if tokens is None else tokens.device_service,
+    )
+    if tokens is not None:
+        tokens.start()
+    return UsageDesk(
+        attribution,
+        ledger.load_usage(),
+        settings=settings,
+        tokens=tokens,
+        token_policy=token_policy(config),
+        devices=devices,
+        helpers=helpers,
+    )
 
 
-def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger) -> UsageDesk:
-    """Give the books of workloads and services, as far as the ledger has them."""
-    settings = usage_settings(config)
-    processes, pods = _witnesses(kind)
-    attribution = Attribution(clock, processes, settings=settings.workloads, pods=pods)
-    return UsageDesk(attribution, ledger.load_usage(), settings=settings, token_policy=TokenPolicy())
+def _pods(config: Config, clock: Clock) -> "PodDirectory | None":
+    """Give what knows the pods of this node, at work; None where there is no kubelet, or it is not to be asked."""
+    if config.workloads.kubernetes is KubernetesMode.OFF:
+        return None
+    from .workloads.kubernetes.directory import Mode, pods_of_node  # noqa: PLC0415  (not where it is turned off)
+
+    directory = pods_of_node(Mode(config.workloads.kubernetes.value), clock=clock)
+    if directory is not None:
+        directory.start()
+    return directory
 
 
 @dataclass(slots=True)
@@ -139,6 +190,7 @@ def build(
     try:
         server.start()
         plan = rules.prepare(config)
+        usage = usage_desk(config, source.kind, clock=clock, ledger=ledger)
     except (ConfigError, ListenError, WebConfigError):
         server.close()
         ledger.close()
@@ -149,7 +201,7 @@ def build(
         ledger=ledger,
         clock=clock,
         policy=host_policy(config),
-        usage=usage_desk(config, source.kind, clock=clock, ledger=ledger),
+        usage=usage,
         fresh_ns=fresh_limit_ns(config.interval_ns),
     )
     started = clock.now()
@@ -232,28 +284,3 @@ class Reloader:
             host_policy(fresh.config), usage_settings(fresh.config), fresh_limit_ns(settings.interval_ns)
         )
         return Reloaded(self._health, policies)
-
-
-class DriverWatch:
-    """On a host that `auto` took for one without GPU, looks once a minute whether a driver has come."""
-
-    def __init__(
-        self, config: Config, kind: SourceKind, environment: Mapping[str, str], root: Path = Path("/")
-    ) -> None:
-        self._wanted = config.source.kind is SourceMode.AUTO and kind is SourceKind.SIM
-        self._environment = environment
-        self._root = root
-        self._due_ns: int | None = None
-
-    def __call__(self, now: Instant) -> bool:
-        """Tell whether there is a driver now and was none at the start."""
-        if not self._wanted:
-            return False
-        if self._due_ns is None or now.mono_ns < self._due_ns:
-            self._due_ns = self._due_ns or now.mono_ns + _LOOK_FOR_DRIVER_NS
-            return False
-        self._due_ns = now.mono_ns + _LOOK_FOR_DRIVER_NS
-        found = detect(self._environment, root=self._root)
-        if found.kind is SourceKind.NVML:
-            logger.warning("an NVIDIA driver has come: %s; starting anew on it", found.why)
-        return found.kind is SourceKind.NVML

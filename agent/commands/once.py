@@ -43,7 +43,7 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         ledger=ledger,
         clock=clock,
         policy=host_policy(config),
-        usage=usage_desk(config, source.kind, clock=clock, ledger=ledger),
+        usage=usage_desk(config, source.kind, clock=clock, ledger=ledger, lasts=False),
         fresh_ns=fresh_ns,
     )
     span_ns = None if source.kind is SourceKind.REPLAY else SPAN_NS

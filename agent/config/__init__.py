@@ -4,7 +4,7 @@ from .environment import Overrides
 from .load import LoadedConfig, changed_needing_restart, load_config
 from .problem import ConfigError, Place, Problem
 from .schema import Config, Correction, Gpus, Log, Maintenance, Ownership, States
-from .values import GpuReference, LogLevel, SourceChoice, SourceMode
+from .values import GpuReference, KubernetesMode, LogLevel, SourceChoice, SourceMode
 
 __all__ = [
     "Config",
@@ -12,6 +12,7 @@ __all__ = [
     "Correction",
     "GpuReference",
     "Gpus",
+    "KubernetesMode",
     "LoadedConfig",
     "Log",
     "LogLevel",

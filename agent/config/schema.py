@@ -192,7 +192,7 @@ class Services(Section, frozen=True, kw_only=True):
 class Rules(Section, frozen=True, kw_only=True):
     """The rules that this host evaluates itself. `external_labels` name the host to receivers of alerts."""
 
-    packs: tuple[Annotated[str, PACK], ...] = ("idle", "utilisation", "power", "agent")
+    packs: tuple[Annotated[str, PACK], ...] = ("idle", "utilisation", "power", "workloads", "tokens", "agent")
     files: tuple[Annotated[Path, PATH], ...] = ()
     variables: Mapping[Annotated[str, VARIABLE], Annotated[str, THRESHOLD]] = msgspec.field(
         default_factory=dict, name="vars"

@@ -11,7 +11,7 @@ from ..config.problem import Origin, Place, Problem, guess, quoted
 from .load import LoadedRules, load_rules
 from .variables import Marker, MarkerError, Variable, read_markers, replaced, variables_of, wrong_value
 
-DEFAULT_PACKS = ("idle", "utilisation", "power", "agent")
+DEFAULT_PACKS = ("idle", "utilisation", "power", "workloads", "tokens", "agent")
 # Recorded over all hosts of a Prometheus; a host that sees only itself has no use for them.
 FLEET_PACK = "fleet"
 

@@ -13,6 +13,7 @@ from .sim_story import LOADS, Doing, Load, Role
 
 # Linux gives no pid from 2^22 on (PID_MAX_LIMIT), so no real process of the host is ever taken for a simulated one.
 FIRST_PID = 5_000_000
+_PIDS = 8 * 64 * 16  # of one board: slice, number on it, generation
 _EVENT_IDLE = 0x1  # nvml.h nvmlClocksEventReasonGpuIdle
 _EVENT_POWER_CAP = 0x4  # nvml.h nvmlClocksEventReasonSwPowerCap
 _ECC_PERIOD_NS = 420 * NS_PER_SECOND
@@ -46,6 +47,11 @@ _BLIND = (
     *_UTILIZATION,
     *(quantity for quantity, _ in _ACTIVITY),
 )
+
+
+def board_of(pid: int) -> int | None:
+    """Give the index of the board that a simulated process is on; None for a number that no board gives."""
+    return (pid - FIRST_PID) // _PIDS if pid >= FIRST_PID else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class Board:
         if slices:
             absent.update(_UTILIZATION)  # a board in MIG mode has none
         self._absent = tuple(quantity for quantity in Quantity if quantity in absent)
+
+    @property
+    def role(self) -> Role:
+        """Give what the board is for."""
+        return self._role
 
     def reading(self, at: Instant) -> Reading:
         """Give what the driver answers at *at*."""

@@ -78,6 +78,11 @@ class SimHost:
         self._host = HostFacts(driver_version=DRIVER_VERSION, nvml_version=DRIVER_VERSION, boot_id=boot_id)
         self._boards = tuple(_board(self._fleet, index, boot_id) for index in range(self._fleet.count))
 
+    @property
+    def boards(self) -> tuple[Board, ...]:
+        """Give the boards, by index."""
+        return self._boards
+
     def sample(self, at: Instant, since: Instant | None = None) -> Sample:
         """Give all boards at *at*, with the events after *since* (None: as with a driver, none)."""
         return Sample(

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import takewhile
 
 from wattledger.rules.instant import NS_PER_SECOND
 
@@ -116,6 +117,10 @@ class Story:
         """Give the number of the cycle that *mono_ns* lies in."""
         return (mono_ns + self._shift_ns) // self.cycle_ns
 
+    def cycle_start_ns(self, mono_ns: int) -> int:
+        """Give the moment at which the cycle began that *mono_ns* lies in."""
+        return self.cycle(mono_ns) * self.cycle_ns - self._shift_ns
+
     def _start_ns(self, at: int) -> int:
         return self._ends_ns[at - 1] if at else 0
 
@@ -141,6 +146,12 @@ class Role:
     memory: int  # thousandths of the board's memory that its processes hold
     spells: tuple[Spell, ...]
     restarts: bool = False
+
+    @property
+    def vacant_ns(self) -> int:
+        """Give how long nothing holds the board at the start of each cycle."""
+        vacant = takewhile(lambda spell: spell.other is None and not LOADS[spell.doing].context, self.spells)
+        return sum(spell.seconds for spell in vacant) * NS_PER_SECOND
 
 
 CHAT = Role(

@@ -1,1 +1,1 @@
-"""Token counters of what runs on the GPUs: servers found or configured, their pages, and inputs of jobs without any."""
+"""Token counters of what runs on the GPUs: servers found or configured, their pages, and inputs of jobs without."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wattledger.rules.instant import Instant
 from wattledger.rules.reading import DeviceIdentity, GpuProcess, ProcessKind, Reading, Sample
-from wattledger.rules.usage.workload import UNATTRIBUTED, Allocation, Holder, Holding, Workload
+from wattledger.rules.usage.workload import UNATTRIBUTED, Allocation, Holder, Holding, Workload, WorkloadKind
 
 from ..clock import Clock
 from .job_map import JobCgroups, JobMap, JobMapWatch, MappedJob
@@ -26,6 +26,10 @@ _CURES = {
     Unresolved.PID_NAMESPACE_MISMATCH: "the agent must run in the PID namespace of the host (hostPID: true)",
     Unresolved.NO_PERMISSION: "the agent may not read /proc of other users (hidepid, or a security policy)",
 }
+
+
+# Kinds whose names stay over restarts of what they name.
+_LASTING = frozenset({WorkloadKind.POD, WorkloadKind.UNIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Attribution:
     def owner_of(self, uuid: str) -> str:
         """Give to whom the device is given, as its first allocation is called; "" for nobody."""
         return self._owners.get(uuid, "")
+
+    def title_of(self, pid: int) -> str:
+        """Give what a process's workload is called where that outlives it, else "". Any thread may ask."""
+        workload = self._known.workload_of(pid)
+        return workload.title if workload is not None and workload.kind in _LASTING else ""
 
     def health(self) -> AttributionHealth:
         """Give how well the last sample could be attributed."""

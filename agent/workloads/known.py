@@ -55,6 +55,11 @@ class KnownProcesses:
     def __len__(self) -> int:
         return len(self._known)
 
+    def workload_of(self, pid: int) -> Workload | None:
+        """Give the workload of a process that is known already. May be asked by any thread."""
+        known = self._known.get(pid)
+        return None if known is None else known.workload
+
     def apply(self, labels: tuple[str, ...]) -> None:
         """Go on with other labels."""
         self._labels = labels

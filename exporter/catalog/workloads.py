@@ -34,9 +34,15 @@ def _seconds(view: UsageView) -> Iterator[Row]:
         yield (total.state, total.method), seconds(total.duration_ns)
 
 
+def _are_listed(snapshot: Snapshot) -> bool:
+    """Tell whether processes are looked at, and devices say now which there are."""
+    return snapshot.usage.limit is not None and snapshot.source.success
+
+
 def _unresolved(snapshot: Snapshot) -> Iterator[Row]:
-    for reason, number in snapshot.usage.unresolved:
-        yield (reason,), number
+    if _are_listed(snapshot):
+        for reason, number in snapshot.usage.unresolved:
+            yield (reason,), number
 
 
 FAMILIES = (
@@ -46,7 +52,8 @@ FAMILIES = (
         "(nobody else held it), sm_share (measured use of the SMs; the idle part equally), estimated (MIG: size and "
         "activity of instances), equal (several holders, nothing tells them apart), allocated (given to it and "
         'unused), remainder. kind="unattributed" is what belongs to nobody, kind="folded" what workloads beyond the '
-        "limit used together. Each joule of a device is in exactly one of them.",
+        "limit used together. Each joule of a device is in exactly one of them. The label job is that of Slurm; "
+        "Prometheus shows it as exported_job unless it scrapes with honor_labels.",
         _energy,
         labels=_SPLIT,
     ),
@@ -80,7 +87,7 @@ FAMILIES = (
     host_value(
         "wattledger_gpu_holding_processes",
         "Processes that hold a context on a device of this host.",
-        lambda snapshot: None if snapshot.usage.limit is None else snapshot.usage.processes,
+        lambda snapshot: snapshot.usage.processes if _are_listed(snapshot) else None,
     ),
     host(
         "wattledger_gpu_holding_processes_unresolved",

@@ -31,7 +31,7 @@ def test_a_good_file_is_ok_and_shows_what_is_in_force(tmp_path: Path) -> None:
         "  gpus        energy=auto corrections=0 exclude=0\n"
         "  states      dwell=5s activity=0.05 maintenance=0\n"
         "  owners      gpus=2\n"
-        "  rules       packs=idle,utilisation,power,agent files=0 vars=0 interval=15s\n"
+        "  rules       packs=idle,utilisation,power,workloads,tokens,agent files=0 vars=0 interval=15s\n"
         "  alerts      alertmanagers=0 webhooks=0 log=yes\n"
     )
 

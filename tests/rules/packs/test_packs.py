@@ -30,6 +30,9 @@ SEVERITIES = {"info", "warning", "critical"}
 TARGET_LABELS = {"cluster", "instance", "job"}  # what a scrape configuration adds to every series
 
 LABELS_OF = {family.name: family.all_labels for family in FAMILIES}
+OPTIONAL_LABELS_OF = {family.name: frozenset(family.optional_labels) for family in FAMILIES}
+# What a scrape makes of labels of ours that it has itself, unless it honours ours.
+EXPORTED_LABELS = {"exported_job", "exported_namespace"}
 
 # The last number or duration before the comment is the default.
 MARKER = re.compile(r"^(?P<code>[^#]*)#\s*var:(?P<name>.*)$", re.MULTILINE)
@@ -172,7 +175,8 @@ def test_each_series_that_a_rule_reads_exists(pack: Path) -> None:
             if name in recorded:
                 continue
             assert name in LABELS_OF, f"no family {name}: {expression.text}"
-            unknown = {matcher.name for matcher in matchers} - set(LABELS_OF[name]) - TARGET_LABELS
+            known = {*LABELS_OF[name], *OPTIONAL_LABELS_OF[name], *TARGET_LABELS}
+            unknown = {matcher.name for matcher in matchers} - known
             assert unknown == set(), f"{name} has no label {unknown}: {expression.text}"
 
 
@@ -185,7 +189,8 @@ def test_each_series_that_a_unit_test_feeds_in_exists(pack: Path) -> None:
             name = labels.pop(METRIC_NAME)
             assert name not in recorded, f"{test.name}: feed in what {name} is made of"
             assert name in LABELS_OF, f"{test.name}: no family {name}"
-            given, wanted = set(labels) - TARGET_LABELS, set(LABELS_OF[name])
+            optional = OPTIONAL_LABELS_OF[name] | EXPORTED_LABELS if OPTIONAL_LABELS_OF[name] else frozenset()
+            given, wanted = set(labels) - TARGET_LABELS - optional, set(LABELS_OF[name])
             complete = given <= wanted if name.endswith("_info") else given == wanted
             assert complete, f"{test.name}: {name} has the labels {sorted(wanted)}, not {sorted(given)}"
 

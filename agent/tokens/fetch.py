@@ -1,0 +1,206 @@
+"""One GET over HTTP/1.1 within a deadline; it follows no redirect, unpacks nothing, and keeps no connection.
+
+What answers may be anything: all that it can cost is the time and the bytes that are allowed here. Imported only when
+something is read.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import h11
+
+from wattledger.rules.instant import NS_PER_SECOND
+
+TIMEOUT_NS = 2 * NS_PER_SECOND
+BODY_BYTES = 8 << 20
+_RECEIVE_BYTES = 1 << 18
+_HEAD_BYTES = 16 << 10
+
+Wrap = Callable[[socket.socket], socket.socket]
+"""Puts TLS on a connected socket; raises OSError."""
+
+
+class Failure(StrEnum):
+    """What kind of answer, or none, there was instead of a body."""
+
+    NO_CONNECTION = "no_connection"
+    SILENT = "silent"  # connected, and not done in time
+    NOT_HTTP = "not_http"
+    REFUSED = "refused"  # a status that is no success, or a body that is not taken
+
+
+class FetchError(Exception):
+    """No body was got; the message is the reason."""
+
+    def __init__(self, failure: Failure, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to ask. With *device* the connection leaves over that interface or not at all."""
+
+    host: str
+    port: int
+    device: str = ""
+    host_header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What came back. `is_framed`: its end was told, so that none of it is missing. `peer` is who answered."""
+
+    content: bytes
+    is_framed: bool
+    peer: tuple[str, int]
+
+
+class _Deadline:
+    """How much time is left. Raises TimeoutError where none is."""
+
+    def __init__(self, timeout_ns: int, monotonic_ns: Callable[[], int]) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._end_ns = monotonic_ns() + timeout_ns
+
+    def left_seconds(self) -> float:
+        left_ns = self._end_ns - self._monotonic_ns()
+        if left_ns <= 0:
+            raise TimeoutError
+        return left_ns / NS_PER_SECOND
+
+
+def fetch(
+    target: Target,
+    path: str,
+    *,
+    accept: str = "text/plain",
+    headers: tuple[tuple[str, str], ...] = (),
+    timeout_ns: int = TIMEOUT_NS,
+    most_bytes: int = BODY_BYTES,
+    wrap: Wrap | None = None,
+    monotonic_ns: Callable[[], int] = time.monotonic_ns,
+) -> Body:
+    """Give the body of a success. Raises FetchError.
+
+    The timeout covers everything to the last byte; the look-up of a name itself cannot be cut short.
+    """
+    deadline = _Deadline(timeout_ns, monotonic_ns)
+    doing, late = "connection", Failure.NO_CONNECTION
+    try:
+        with _connected(target, deadline) as plain:
+            doing, late = "TLS handshake", Failure.SILENT
+            plain.settimeout(deadline.left_seconds())
+            with plain if wrap is None else wrap(plain) as sock:
+                doing = "whole answer"
+                peer = plain.getpeername() if wrap is None else sock.getpeername()
+                return _exchange(
+                    sock, _request(target, path, accept, headers), deadline, most_bytes, (peer[0], peer[1])
+                )
+    except TimeoutError:
+        raise FetchError(late, f"timeout: no {doing} within {timeout_ns / NS_PER_SECOND:g} s") from None
+    except OSError as error:
+        # Of a certificate OpenSSL says what is wrong with it in an attribute of its own.
+        reason = getattr(error, "verify_message", None) or error.strerror or str(error)
+        raise FetchError(Failure.NO_CONNECTION, reason) from None
+    except h11.RemoteProtocolError as error:
+        raise FetchError(Failure.NOT_HTTP, f"no HTTP answer ({error})") from None
+    except h11.LocalProtocolError as error:
+        raise FetchError(Failure.REFUSED, f"the request cannot be written as HTTP ({error})") from None
+    except UnicodeError:
+        raise FetchError(Failure.NO_CONNECTION, "the name of the host is none") from None
+
+
+def _connected(target: Target, deadline: _Deadline) -> socket.socket:
+    # As bytes the host spares the process the tables of IDNA.
+    found = socket.getaddrinfo(target.host.encode("ascii"), target.port, type=socket.SOCK_STREAM)
+    failure: OSError | None = None
+    for index, (family, kind, protocol, _, place) in enumerate(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            if target.device:
+                # Routes may change after they were looked at: an address that its container gave up must not lead
+                # to a host of the network outside.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, target.device.encode())
+            # One address that swallows packets must not use up the time of the others.
+            sock.settimeout(deadline.left_seconds() / (len(found) - index))
+            sock.connect(place)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure or OSError(f"no address for {target.host}")
+
+
+def _request(target: Target, path: str, accept: str, headers: tuple[tuple[str, str], ...]) -> h11.Request:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    fixed = [
+        ("Host", target.host_header or f"{host}:{target.port}"),
+        ("User-Agent", "wattledger"),
+        ("Accept", accept),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
+    return h11.Request(method="GET", target=path, headers=[*fixed, *headers])
+
+
+def _exchange(
+    sock: socket.socket, request: h11.Request, deadline: _Deadline, most_bytes: int, peer: tuple[str, int]
+) -> Body:
+    wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
+    unsent = memoryview((wire.send(request) or b"") + (wire.send(h11.EndOfMessage()) or b""))
+    while unsent:
+        sock.settimeout(deadline.left_seconds())
+        unsent = unsent[sock.send(unsent) :]
+    is_framed = _check_head(_head(sock, wire, deadline), most_bytes)
+    parts: list[bytes] = []
+    left = most_bytes
+    while isinstance(event := _next_event(sock, wire, deadline), h11.Data):
+        left -= len(event.data)
+        if left < 0:
+            raise _too_large(most_bytes)
+        parts.append(bytes(event.data))
+    return Body(b"".join(parts), is_framed, peer)
+
+
+def _head(sock: socket.socket, wire: h11.Connection, deadline: _Deadline) -> h11.Response:
+    while True:
+        event = _next_event(sock, wire, deadline)
+        if isinstance(event, h11.Response):
+            return event
+        if not isinstance(event, h11.InformationalResponse):
+            raise h11.RemoteProtocolError("the connection ended before an answer")
+
+
+def _check_head(head: h11.Response, most_bytes: int) -> bool:
+    """Tell whether the end of the body will be told. Raises FetchError where the body is not wanted."""
+    given = dict(head.headers)
+    if 300 <= head.status_code < 400:
+        place = given.get(b"location", b"").decode("latin-1")[:200]
+        raise FetchError(Failure.REFUSED, f"status {head.status_code}: redirects are not followed (to {place!r})")
+    if head.status_code != 200:
+        raise FetchError(Failure.REFUSED, f"status {head.status_code}")
+    encoding = given.get(b"content-encoding", b"identity").decode("latin-1")[:50]
+    if encoding.lower() != "identity":
+        raise FetchError(Failure.REFUSED, f"the body is packed ({encoding!r}), which was not asked for")
+    length = given.get(b"content-length")  # h11 has seen to it that it has digits alone
+    if length is not None and (len(length) > 15 or int(length) > most_bytes):
+        raise _too_large(most_bytes)
+    return length is not None or b"transfer-encoding" in given
+
+
+def _too_large(most_bytes: int) -> FetchError:
+    return FetchError(Failure.REFUSED, f"the body has more than {most_bytes} bytes")
+
+
+def _next_event(sock: socket.socket, wire: h11.Connection, deadline: _Deadline) -> object:
+    while (event := wire.next_event()) is h11.NEED_DATA:
+        sock.settimeout(deadline.left_seconds())
+        wire.receive_data(sock.recv(_RECEIVE_BYTES))
+    return event

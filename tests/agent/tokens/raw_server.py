@@ -1,0 +1,68 @@
+"""A server on loopback that answers with the bytes, and at the pace, that a test wants."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from wattledger.agent.tokens.fetch import Target
+
+Answer = Callable[[socket.socket, threading.Event], None]
+"""Answers one connection, whose request was read. The event is set when the test is over."""
+
+
+class RawServer:
+    """Accepts connections one after the other, each on its thread. `requests` are the heads that came."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.requests: list[bytes] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def target(self) -> Target:
+        """Give where it is."""
+        return Target("127.0.0.1", self.port)
+
+    def close(self) -> None:
+        """Answer nothing more."""
+        self._over.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        with sock:
+            try:
+                head = b""
+                while b"\r\n\r\n" not in head and (part := sock.recv(4096)):
+                    head += part
+                self.requests.append(head)
+                self._answer(sock, self._over)
+            except OSError:
+                return  # the other side has had enough
+
+
+@contextmanager
+def serving(answer: Answer | bytes) -> Iterator[RawServer]:
+    """Run a server for as long as the block lasts. Bytes are sent as they are, and the connection ends."""
+    server = RawServer(answer if callable(answer) else lambda sock, _: sock.sendall(answer))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def ok(body: bytes, *headers: str) -> bytes:
+    """Give a whole answer."""
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
