@@ -26,9 +26,9 @@ It shows the last sample and is made from memory: a scrape reads no GPU and chan
   loses the others.
 - No series is the sum of others in its family.
 - Series of workloads have the names that `workloads.labels` allows, where they are known. One of them, `job`, is the
-  number of a Slurm job. Prometheus gives each target a label `job` too, and then calls this one `exported_job`. Queries
-  must use that name, unless the scrape configuration says `honor_labels: true`; then the Slurm job stays `job`, and
-  series without one keep the target's.
+  number of a Slurm job. Prometheus gives each target a label `job` too, and then calls this one `exported_job`.
+  Queries must use that name, unless the scrape configuration says `honor_labels: true`; then the Slurm job stays
+  `job`, and series without one keep the target's.
 
 """
 

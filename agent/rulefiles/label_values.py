@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Mapping
 
 from wattledger.exporter.catalog import FAMILIES, subjects_of
-from wattledger.exporter.catalog.family import DeviceFamily, Family
+from wattledger.exporter.catalog.family import DeviceFamily, Family, WorkloadFamily
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot, SourceHealth
 from wattledger.rules.account import Baseline, Carried, DeviceAccount
 from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, EnergyScope, HostFacts, Reading, SourceKind
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+from wattledger.rules.tokens.model import Attribution, CounterClass, Role, TokenKind, Withheld
+from wattledger.rules.tokens.totals import Phase, Scope
+from wattledger.rules.tokens.view import Per
+from wattledger.rules.usage.workload import ShareMethod, WorkloadKind
+
+from ..workloads.procfs import Unresolved
 
 LabelValues = Mapping[str, tuple[str, ...]]
 
@@ -19,6 +25,23 @@ _BY_LABELS: Mapping[tuple[str, ...], LabelValues] = {
     ("value", "reason"): {"value": ("device", *Quantity), "reason": tuple(Gap)},
     ("source", "reason"): {"reason": tuple(Gap)},
     ("alertstate",): {"alertstate": ("pending", "firing")},
+    ("state", "method"): {"state": tuple(State), "method": tuple(ShareMethod)},
+    ("service", "reason"): {"reason": tuple(Withheld)},
+    ("service", "state"): {"state": ("running", "waiting")},
+    ("service", "phase"): {"phase": tuple(Phase)},
+    ("service", "model", "scope"): {"scope": tuple(Scope)},
+    ("service", "model", "kind"): {"kind": tuple(TokenKind)},
+    ("service", "model", "per", "scope"): {"per": tuple(Per), "scope": tuple(Scope)},
+    ("service", "server", "role", "counter_class", "attribution"): {
+        "role": tuple(Role),
+        "counter_class": tuple(CounterClass),
+        "attribution": tuple(Attribution),
+    },
+}
+
+
+_BY_NAME: Mapping[str, LabelValues] = {
+    "wattledger_gpu_holding_processes_unresolved": {"reason": tuple(Unresolved)},
 }
 
 
@@ -33,6 +56,9 @@ def closed_labels() -> dict[str, LabelValues]:
     for family in FAMILIES:
         values = dict(_BY_LABELS.get(family.labels, {}))
         values |= {label: _BY_LABEL[label] for label in family.labels if label in _BY_LABEL}
+        values |= _BY_NAME.get(family.name, {})
+        if isinstance(family, WorkloadFamily):
+            values["kind"] = tuple(WorkloadKind)
         if isinstance(family, DeviceFamily):
             values = _shown(family, (row for _, rows in family.blocks(subjects) for row, _ in rows)) | values
         if values:

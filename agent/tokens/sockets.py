@@ -17,7 +17,7 @@ _LISTEN, _SYN_RECEIVED = "0A", "03"  # linux/include/net/tcp_states.h
 _SOCKET = re.compile(r"socket:\[(\d+)\]", re.ASCII)
 _NAMESPACE = re.compile(r"net:\[(\d+)\]", re.ASCII)
 # What must be granted to look at the sockets of other users' processes (ptrace(2), PTRACE_MODE_READ_FSCREDS).
-NEEDED = "CAP_SYS_PTRACE"
+NEEDED = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Process:
     @property
     def is_boundary(self) -> bool:
         """Tell whether what it started has nothing to do with each other."""
-        return self.name in _BOUNDARIES or self.name.startswith(_BOUNDARY_STARTS)
+        return self.pid == 1 or self.name in _BOUNDARIES or self.name.startswith(_BOUNDARY_STARTS)
 
 
 class ProcessFiles:
@@ -169,11 +169,11 @@ class ProcessTable:
         return min(known, key=lambda process: (process.start, len(self.line(process.pid)), process.pid)).pid
 
     def line(self, pid: int) -> Sequence[Process]:
-        """Give a process and its ancestors, up to what starts anything, or to the edge of its container."""
+        """Give a process and its ancestors, up to what starts anything, the first of all, or another container."""
         found: list[Process] = []
         process = self._processes.get(pid)
         while process is not None and len(found) < _MOST_ANCESTORS:
-            if process.is_boundary or (found and process.container != found[0].container):
+            if found and (process.is_boundary or process.container != found[0].container):
                 break
             found.append(process)
             process = self._processes.get(process.parent)

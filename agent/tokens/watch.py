@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 _SOON_NS = 5 * NS_PER_SECOND
 _SEEK_NS = 15 * NS_PER_SECOND
 _SETTLED_NS = 60 * NS_PER_SECOND
+_EAGER_NS = 600 * NS_PER_SECOND  # a server that was not found by then after its start is hardly one
 _HOST_NAMES_NS = 10 * NS_PER_SECOND  # for which discovery waits until configured endpoints are known by number
 _MOST_WAITING = 8192
 
@@ -98,6 +99,7 @@ class TokenWatch:
         self._reads: deque[TokenRead] = deque(maxlen=_MOST_WAITING)
         self._holders: frozenset[int] = frozenset()
         self._looked_at: frozenset[int] = frozenset()
+        self._changed_ns = 0
         self._last_round: Instant | None = None
         self._round_ns = 0
         self._has_ended = False
@@ -189,6 +191,7 @@ class TokenWatch:
                 self._is_failing = False
             except Exception:  # noqa: BLE001  (the loop's guard: services go on where they can)
                 self._failures += 1
+                self._health = replace(self._health, failures=self._failures)
                 if not self._is_failing:
                     _log.exception("tokens problem=a turn failed")
                 self._is_failing = True
@@ -232,6 +235,8 @@ class TokenWatch:
         if scraper.ended():
             self._has_ended = True
         if self._is_round_due(now, discovery, scraper):
+            if self._looked_at != self._holders or self._has_ended:
+                self._changed_ns = now.mono_ns
             self._looked_at, self._has_ended = self._holders, False
             discovery.round(now, self._looked_at, self._configured.numbers(scraper.status))
             self._last_round = now
@@ -256,7 +261,8 @@ class TokenWatch:
             return False
         if self._last_round is None:
             return self._configured.were_tried(scraper.status) or now.mono_ns - self._began_ns >= _HOST_NAMES_NS
-        pause_ns = _SETTLED_NS if discovery.is_complete else _SEEK_NS
+        is_eager = not discovery.is_complete and now.mono_ns - self._changed_ns < _EAGER_NS
+        pause_ns = _SEEK_NS if is_eager else _SETTLED_NS
         if self._holders != self._looked_at or self._has_ended:
             pause_ns = _SOON_NS
         return now.ns_since(self._last_round) >= pause_ns
@@ -274,7 +280,8 @@ class TokenWatch:
         names = {service.name for service in self._listing.services}
         if self._scraper is not None and self._reader is not None:
             sources = list(self._configured.sources(view, self._reader.paths_of))
-            live = (one for one in found if not one.is_gone)
+            # One that ended is tried once more, so that its end is told as any failure is.
+            live = (one for one in found if not one.is_gone or self._status(one.name).is_up)
             sources += [Source(one.name, one.access, (one.path,), one.spec.key, one.owner) for one in live]
             self._scraper.set_sources(source for source in sources if source.name in names)
         self._health = TokenHealth(

@@ -49,8 +49,9 @@ def _one(value: float | None) -> tuple[Row, ...]:
     return () if value is None else (((), value),)
 
 
-def _energy(total: ServiceTotal, has_energy: bool) -> Iterator[Row]:
-    if has_energy or total.total_mj:
+def _energy(total: ServiceTotal, _: bool) -> Iterator[Row]:
+    # A service without a device has tokens and no energy: 0 would be 0 joules per token.
+    if total.phases:
         yield ("active",), joules(total.active_mj)
         yield ("total",), joules(total.total_mj)
 

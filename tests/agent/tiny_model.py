@@ -20,7 +20,7 @@ def write_tiny_model(path: Path) -> None:
     writer.close()
 
 
-def _tokens() -> tuple[list[bytes], list[int]]:
+def _tokens() -> tuple[list[bytes], list[gguf.TokenType]]:
     """Give control tokens, one token a byte, the word separator, and printable ASCII, with their types."""
     control = [b"<unk>", b"<s>", b"</s>"]
     every_byte = [f"<0x{number:02X}>".encode() for number in range(256)]

@@ -160,9 +160,12 @@ def test_closed_labels_come_from_the_catalogue() -> None:
     closed = closed_labels()
     names = {family.name: family.all_labels for family in FAMILIES}
     assert all(set(labels) <= set(names[name]) for name, labels in closed.items())
-    states = {name for name, labels in names.items() if "state" in labels} - {"wattledger_gpu_state_detail_info"}
+    others = {"wattledger_gpu_state_detail_info", "wattledger_service_requests"}  # free text, and states of requests
+    states = {name for name, labels in names.items() if "state" in labels} - others
     assert states
     assert all(set(closed[name]["state"]) == set(State) for name in states)
+    assert set(closed["wattledger_service_requests"]["state"]) == {"running", "waiting"}
+    assert "pod" in closed["wattledger_workload_energy_joules_total"]["kind"]
     assert set(closed["wattledger_gpu_clock_hertz"]["domain"]) == {"graphics", "sm", "memory", "video"}
     # Free texts, and numbers of the vendor, are never closed.
     assert not {"owner", "xid", "path", "detail", "file", "rule", "code"} & {

@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
 
-    def do_GET(self) -> None:  # noqa: N802  (http.server's name)
+    def do_GET(self) -> None:
         """Answer with the page, the models, or that there is nothing."""
         if self.path == self.server.path:
             with self.server.lock:

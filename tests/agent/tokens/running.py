@@ -45,9 +45,9 @@ class Running:
 
 
 @contextmanager
-def page_server(*options: str, before: tuple[str, ...] = ()) -> Iterator[Running]:
+def page_server(*options: str, before: tuple[str, ...] = (), python: str = sys.executable) -> Iterator[Running]:
     """Run a server with *options*, through the programs *before*."""
-    command = [*before, sys.executable, str(_PAGE_SERVER), *options]
+    command = [*before, python, str(_PAGE_SERVER), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -72,6 +72,35 @@ def two_servers() -> Iterator[tuple[Running, Running]]:
             yield first, second
         finally:
             first.end()
+
+
+class FewProcesses:
+    """A /proc in which there are only the processes that a test names: no other of this host is looked at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "proc"
+        self.root.mkdir()
+        (self.root / "self").symlink_to("/proc/self")
+
+    def add(self, *pids: int) -> None:
+        """Let these be there, with their ancestors up to this program."""
+        ahead = list(pids)
+        while ahead:
+            pid = ahead.pop()
+            if pid not in (0, os.getpid()) and not os.path.lexists(self.root / str(pid)):
+                self.add_alone(pid)
+                ahead.append(_parent(pid))
+
+    def add_alone(self, pid: int) -> None:
+        """Let this one be there."""
+        (self.root / str(pid)).symlink_to(f"/proc/{pid}")
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def until(happened: Callable[[], bool], *, seconds: float = 20.0) -> None:

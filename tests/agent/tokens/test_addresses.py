@@ -52,7 +52,9 @@ class Host:
                 with (folder / "fib_trie").open("a") as file:
                     file.write(f"Local:\n  +-- 0.0.0.0/0 2 0 2\n     |-- {text}\n        /32 host LOCAL\n")
 
-    def device(self, name: str, *, physical: bool = False, uevent: str = "", kind: str = "1", extra: str = "") -> None:
+    def device(
+        self, name: str, *, physical: bool = False, uevent: str = "", kind: str = "1", extra: str = ""
+    ) -> None:
         """Add an interface to sysfs."""
         below = "pci0000:00/0000:00:03.0/net" if physical else "virtual/net"
         folder = self.root / "sys/devices" / below / name
@@ -69,14 +71,18 @@ class Host:
         """Add a route of our own."""
         address, _, length = network.partition("/")
         mask = IPv4Address((0xFFFFFFFF << (32 - int(length))) & 0xFFFFFFFF)
-        words = [f"{int.from_bytes(IPv4Address(one).packed, sys.byteorder):08X}" for one in (address, gateway, str(mask))]
+        words = [
+            f"{int.from_bytes(IPv4Address(one).packed, sys.byteorder):08X}" for one in (address, gateway, str(mask))
+        ]
         self.routes += f"{device}\t{words[0]}\t{words[1]}\t{flags:04X}\t0\t0\t{metric}\t{words[2]}\t0\t0\t0\n"
 
     def route6(self, device: str, network: str, *, gateway: str = "::", flags: int = 1) -> None:
         """Add a route of our own."""
         address, _, length = network.partition("/")
         raw, via = IPv6Address(address).packed.hex(), IPv6Address(gateway).packed.hex()
-        self.routes6 += f"{raw} {int(length):02x} {'0' * 32} 00 {via} 00000100 00000001 00000000 {flags:08x} {device}\n"
+        self.routes6 += (
+            f"{raw} {int(length):02x} {'0' * 32} 00 {via} 00000100 00000001 00000000 {flags:08x} {device}\n"
+        )
 
     def addresses(self) -> Addresses:
         """Look at it."""

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def test_a_listener_is_found_with_its_address_and_owner(
         listener.listen()
         port = listener.getsockname()[1]
         found = _of_port(sockets.look([os.getpid()]).listeners, port)
-    assert [(one.address, one.owners) for one in found] == [(ip_address(shown), {os.getpid()})]
+    assert [(one.address, one.owners) for one in found] == [(ip_address(shown), frozenset({os.getpid()}))]
     assert found[0].namespace == sockets.own_namespace()
 
 
@@ -68,7 +67,7 @@ def test_connections_are_no_listeners(sockets: Sockets) -> None:
 def test_only_those_that_are_asked_about_own_sockets(sockets: Sockets) -> None:
     with page_server() as server, page_server() as other:
         listeners = sockets.look([server.pid, server.child]).listeners
-        assert [(one.port, one.owners) for one in listeners] == [(server.port, {server.pid})]
+        assert [(one.port, one.owners) for one in listeners] == [(server.port, frozenset({server.pid}))]
         assert other.port != server.port
 
 
@@ -133,7 +132,7 @@ print(len(found.listeners), sorted(found.forbidden))
 
 
 @pytest.fixture
-def interpreter() -> Iterator[tuple[str, str]]:
+def interpreter() -> tuple[str, str]:
     """Give a Python that everybody may start, with where the program's modules are."""
     program = "/usr/bin/python3"
     root = Path(__file__).parents[3]
@@ -146,7 +145,7 @@ def interpreter() -> Iterator[tuple[str, str]]:
     )
     if version.stdout.strip() != "True":
         pytest.skip("the system's Python is too old")
-    yield program, str(root / ".importroot")
+    return program, str(root / ".importroot")
 
 
 def test_without_the_right_to_look_that_is_said(interpreter: tuple[str, str]) -> None:

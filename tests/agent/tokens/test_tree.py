@@ -211,12 +211,22 @@ def test_the_eldest_is_what_was_started_as_the_server() -> None:
 
 def test_a_parent_that_is_its_own_ancestor_ends_the_way_up() -> None:
     loop = {
-        1: Process(1, 2, 1, 1, "a", has_terminal=False),
-        2: Process(2, 1, 1, 2, "b", has_terminal=False),
+        11: Process(11, 12, 11, 1, "a", has_terminal=False),
+        12: Process(12, 11, 11, 2, "b", has_terminal=False),
     }
     table = ProcessTable(loop)
-    assert len(table.line(1)) <= 64
-    assert table.related([1]) == {1, 2}
+    assert len(table.line(11)) <= 64
+    assert table.related([11]) == {11, 12}
+
+
+@pytest.mark.parametrize("name", ["systemd", "an-init-of-its-own"])
+def test_the_first_process_and_what_else_it_started_are_nobodys_kin(name: str) -> None:
+    first = Process(1, 0, 1, 1, name, has_terminal=False)
+    holder = Process(50, 1, 50, 2, "python3", has_terminal=False)
+    other = Process(51, 1, 51, 3, "vllm", has_terminal=False)
+    table = ProcessTable({1: first, 50: holder, 51: other})
+    assert table.related([50]) == {50}
+    assert [process.pid for process in table.line(1)] == [1]
 
 
 def test_real_processes_are_read_as_they_are() -> None:
