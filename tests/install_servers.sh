@@ -11,6 +11,8 @@ need prometheus-alertmanager prometheus-alertmanager
 need systemd-analyze systemd
 need mkfs.ext4 e2fsprogs
 need fsfreeze util-linux
+need setpriv util-linux
+need ip iproute2
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -28,11 +28,13 @@ def _server(scalar: Scalar) -> str:
 
 
 def _pattern(scalar: Scalar) -> str:
+    """Give the pattern as written, once it is sure that it can be used and that it ends soon on every line."""
+    from ..tokens.inputs.pattern import compile_log_pattern  # noqa: PLC0415  (only where a job's log is read)
+
     text = text_of(scalar)
     if not text or len(text) > _LONGEST_PATTERN:
         raise ValueError(f"has {len(text)} characters; write a regular expression of 1 to {_LONGEST_PATTERN}")
-    if "(?P<tokens>" not in text and "(?P<samples>" not in text:
-        raise ValueError("names no group; mark the number: (?P<tokens>[0-9]+), or (?P<samples>[0-9]+)")
+    compile_log_pattern(text)
     return text
 
 

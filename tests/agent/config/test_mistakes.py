@@ -15,6 +15,38 @@ TIME_CURE = "is not a time; write ISO 8601 with an offset, such as 2026-01-31T22
 MAINTENANCE = "states: {{maintenance: [{{from: {}, to: 2026-01-02T00:00:00Z}}]}}"
 
 MISTAKES: dict[str, tuple[str | bytes, list[str]]] = {
+    "a log pattern without a group": (
+        "services: {logs: [{service: a, path: b, pattern: 'x+'}]}",
+        ["1:50: services.logs[0].pattern: `x+` the pattern 'x+' needs one group named tokens or samples"],
+    ),
+    "samples that are of unknown size": (
+        "services: {logs: [{service: a, path: b, gpus: [0], pattern: '(?P<samples>[0-9]+)'}]}",
+        ["1:19: services.logs[0]: counts samples; add tokens_per_sample, the tokens of one"],
+    ),
+    "two names of whose energy it is": (
+        "services: {tensorboard: [{service: a, path: b, tag: t, gpus: [0], pid_file: p}]}",
+        ["1:26: services.tensorboard[0]: has both gpus and pid_file; keep the one that says whose energy it is"],
+    ),
+    "two services of one name": (
+        "services:\n  list:\n  - {service: a, endpoint: 'http://h:1'}\n  - {service: a, endpoint: 'http://h:2'}",
+        ["4:15: services.list[1].service: `a` is taken already in line 3; rename one"],
+    ),
+    "pushing from elsewhere": (
+        "services: {push: {listen: ':9890'}}",
+        ["1:27: services.push.listen: is not loopback; only jobs of this host may push: write 127.0.0.1:9890"],
+    ),
+    "a server that is not in the catalogue": (
+        "services: {list: [{service: a, endpoint: 'http://h:1', kind: vlm}]}",
+        ["1:62: services.list[0].kind: `vlm` is no server that is known; did you mean `vllm`?"],
+    ),
+    "a label that workloads do not have": (
+        "workloads: {labels: [pods]}",
+        ["1:22: workloads.labels[0]: `pods` is no name of workloads; did you mean `pod`?"],
+    ),
+    "a limit that is no whole number": (
+        "workloads: {limit: 1e3}",
+        ["1:20: workloads.limit: `1e3` is not a whole number; write one from 1 to 10000"],
+    ),
     "unknown key near a known one": ("intervall: 1s", ["1:1: unknown key `intervall`; did you mean `interval`?"]),
     "unknown key near none": ("zzz: 1", [f"1:1: unknown key `zzz`; the keys here are {TOP_KEYS}"]),
     "unknown key below": ("log: {levl: info}", ["1:7: log: unknown key `levl`; did you mean `level`?"]),
