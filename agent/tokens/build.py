@@ -64,7 +64,7 @@ class TokenDesk:
 
 
 def token_desk(
-    config: Config, *, clock: Clock, devices: DeviceNames, title_of: Callable[[int], str]
+    config: Config, *, clock: Clock, devices: DeviceNames, title_of: Callable[[int], str | None]
 ) -> TokenDesk | None:
     """Give what reads tokens by *config*, not yet started; None where nothing is to be read. Raises PatternError."""
     section = config.services

@@ -107,9 +107,15 @@ class Attribution:
         """Give to whom the device is given, as its first allocation is called; "" for nobody."""
         return self._owners.get(uuid, "")
 
-    def title_of(self, pid: int) -> str:
-        """Give what a process's workload is called where that outlives it, else "". Any thread may ask."""
-        workload = self._known.workload_of(pid)
+    def title_of(self, pid: int) -> str | None:
+        """Give what a process's workload is called where that outlives it, else ""; None where it may come yet.
+
+        Any thread may ask.
+        """
+        known = self._known.peek(pid)
+        if known is None or known.reason is Unresolved.PENDING:
+            return None
+        workload = known.workload
         return workload.title if workload is not None and workload.kind in _LASTING else ""
 
     def health(self) -> AttributionHealth:

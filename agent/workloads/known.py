@@ -55,10 +55,9 @@ class KnownProcesses:
     def __len__(self) -> int:
         return len(self._known)
 
-    def workload_of(self, pid: int) -> Workload | None:
-        """Give the workload of a process that is known already. May be asked by any thread."""
-        known = self._known.get(pid)
-        return None if known is None else known.workload
+    def peek(self, pid: int) -> Known | None:
+        """Give what is known of a process already, None for nothing. May be asked by any thread."""
+        return self._known.get(pid)
 
     def apply(self, labels: tuple[str, ...]) -> None:
         """Go on with other labels."""
