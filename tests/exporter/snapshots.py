@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from wattledger.exporter.catalog.family import device_label_values
 from wattledger.exporter.delivery import ReceiverKind, ReceiverStats
 from wattledger.exporter.rules_health import AlertView, GroupHealth, RulesHealth
 from wattledger.exporter.snapshot import (
@@ -14,6 +16,7 @@ from wattledger.exporter.snapshot import (
     Snapshot,
     SourceHealth,
 )
+from wattledger.exporter.usage import UsageHealth, usage_views
 from wattledger.rules.account import Baseline, Carried, DeviceAccount, StateTotal, XidCount
 from wattledger.rules.alerting import AlertState
 from wattledger.rules.history import HistoryStats
@@ -21,6 +24,11 @@ from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, HostFacts, MigInstance, Reading, SourceKind, Values
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+from wattledger.rules.tokens.model import Attribution, CounterClass, Role, TokenKind, Withheld
+from wattledger.rules.tokens.totals import Phase, Scope, ServiceTotal
+from wattledger.rules.tokens.view import Per, Ratio, ServiceView
+from wattledger.rules.usage.totals import UsageTotal
+from wattledger.rules.usage.workload import FOLDED, UNATTRIBUTED, ShareMethod, Workload, WorkloadKind
 
 WALL_NS = 1_790_000_000 * NS_PER_SECOND
 NOW = Instant(mono_ns=5_000 * NS_PER_SECOND, wall_ns=WALL_NS)
@@ -184,3 +192,141 @@ def snapshot(*devices: DeviceView, **changes: object) -> Snapshot:
         rules=rules_health(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # as above
+
+
+CHAT = Workload(WorkloadKind.POD, "llm/chat-0/server", "llm/chat-0/server", (("namespace", "llm"), ("pod", "chat-0")))
+JOB = Workload(WorkloadKind.SLURM, "211", "211", (("job", "211"), ("user", "alice")))
+
+
+def usage_totals(made: DeviceView) -> tuple[UsageTotal, ...]:
+    """Give who used a device whose books are those of `account`: two workloads, others folded, nobody."""
+    uuid, second = made.reading.identity.uuid, NS_PER_SECOND
+
+    def total(
+        workload: Workload, state: State, method: ShareMethod, energy_mj: int, avoidable_mj: int = 0
+    ) -> UsageTotal:
+        duration_ns = {State.ACTIVE: 20_000 * second + 1, State.HELD: 15_000 * second}[state]
+        return UsageTotal(uuid, workload, state, method, energy_mj, duration_ns, avoidable_mj, WALL_NS)
+
+    return (
+        total(CHAT, State.ACTIVE, ShareMethod.SM_SHARE, 3_000_000_001),
+        total(CHAT, State.ACTIVE, ShareMethod.EXCLUSIVE, 1_000_000_000),
+        total(CHAT, State.HELD, ShareMethod.SM_SHARE, 1_500_000_000, 800_000_000),
+        total(JOB, State.ACTIVE, ShareMethod.SM_SHARE, 1_000_000_000),
+        total(JOB, State.HELD, ShareMethod.SM_SHARE, 200_000_000, 100_000_000),
+        total(FOLDED, State.ACTIVE, ShareMethod.SM_SHARE, 400_000_000),
+        total(UNATTRIBUTED, State.HELD, ShareMethod.REMAINDER, 99_999_999),
+    )
+
+
+def usage_health(devices: Iterable[DeviceView]) -> UsageHealth:
+    """Give who used *devices*, each in the same way; one of five processes cannot be looked at."""
+    shown = tuple(devices)
+    labels = {made.reading.identity.uuid: device_label_values(made) for made in shown}
+    totals = [total for made in shown for total in usage_totals(made)]
+    return UsageHealth(
+        views=usage_views(totals, labels),
+        shown=2,
+        folded=3,
+        limit=2,
+        processes=5,
+        unresolved=(("gone", 0), ("no_permission", 1)),
+    )
+
+
+def chat_service() -> ServiceView:
+    """Give a service whose ratios are shown: one model, every kind of token."""
+    joules = {Per.OUTPUT: 0.5, Per.TOTAL: 0.125, Per.COMPUTED: 0.25}
+    return ServiceView(
+        service="chat",
+        server="vllm",
+        role=Role.UNIFIED,
+        counter_class=CounterClass.ITERATION,
+        attribution=Attribution.EXCLUSIVE,
+        energy_model="llama-3.1-8b",
+        totals=(
+            ServiceTotal(
+                "chat",
+                "llama-3.1-8b",
+                active_mj=1_800_000_001,
+                total_mj=2_400_000_000,
+                phases={Phase.SERVING: 2_000_000_000, Phase.IDLE: 400_000_000, Phase.STARTING: 100_000_000},
+                tokens={
+                    TokenKind.PROMPT: 12_000_000,
+                    TokenKind.PROMPT_CACHED: 4_000_000,
+                    TokenKind.PROMPT_COMPUTED: 8_000_000,
+                    TokenKind.OUTPUT: 4_000_000,
+                },
+                last_wall_ns=WALL_NS,
+            ),
+        ),
+        up=True,
+        devices=1,
+        running=3.0,
+        waiting=0.0,
+        ratios=tuple(
+            Ratio("llama-3.1-8b", per, scope, number * (1 if scope is Scope.ACTIVE else 1.25))
+            for per, number in joules.items()
+            for scope in Scope
+        ),
+        coverage=0.975,
+        window_ns=300 * NS_PER_SECOND,
+        tokens_per_second=812.5,
+    )
+
+
+def batch_service() -> ServiceView:
+    """Give a service whose ratios are withheld and which does not tell cached tokens from computed ones."""
+    return ServiceView(
+        service="batch",
+        server="tgi",
+        role=Role.UNIFIED,
+        counter_class=CounterClass.FINISH,
+        attribution=Attribution.SHARED,
+        energy_model="",
+        totals=(
+            ServiceTotal(
+                "batch",
+                active_mj=1_000,
+                total_mj=2_000,
+                phases={Phase.SERVING: 2_000},
+                tokens={TokenKind.PROMPT: 70, TokenKind.OUTPUT: 0},
+                last_wall_ns=WALL_NS,
+            ),
+        ),
+        detail="http://127.0.0.1:3000/metrics: connection refused",
+        devices=1,
+        withheld=Withheld.SHORT_WINDOW,
+    )
+
+
+def router_service() -> ServiceView:
+    """Give a service of two models, which share its energy; some requests and drafts were in vain."""
+    return ServiceView(
+        service="router",
+        server="sglang",
+        role=Role.UNIFIED,
+        counter_class=CounterClass.ITERATION,
+        attribution=Attribution.CONFIGURED,
+        energy_model="",
+        totals=(
+            ServiceTotal("router", "", 500, 500, {Phase.SERVING: 500, Phase.UNREAD: 100}, last_wall_ns=WALL_NS),
+            ServiceTotal("router", "base", tokens={TokenKind.OUTPUT: 10}, preemptions=2, last_wall_ns=WALL_NS),
+            ServiceTotal("router", "tuned", tokens={TokenKind.OUTPUT: 30}, drafts_wasted=9, last_wall_ns=WALL_NS),
+        ),
+        up=True,
+        devices=2,
+        running=1.0,
+        ratios=(Ratio("", Per.OUTPUT, Scope.TOTAL, 75.5),),
+        coverage=0.9,
+        window_ns=60 * NS_PER_SECOND,
+        wasted_draft_ratio=0.25,
+        implausible=True,
+    )
+
+
+def busy(*devices: DeviceView, **changes: object) -> Snapshot:
+    """Give a host like `snapshot` whose *devices*, one by default, are used, and three services that run on them."""
+    shown = devices or (view(),)
+    services = (batch_service(), chat_service(), router_service())
+    return replace(snapshot(*shown, usage=usage_health(shown), services=services), **changes)  # type: ignore[arg-type]  # as above

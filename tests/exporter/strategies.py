@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from tests.exporter.snapshots import NOW
+from wattledger.exporter.catalog import WORKLOAD_NAMES
+from wattledger.exporter.catalog.family import device_label_values
 from wattledger.exporter.delivery import ReceiverKind, ReceiverStats
 from wattledger.exporter.rules_health import AlertView, GroupHealth, RulesHealth
 from wattledger.exporter.snapshot import (
@@ -17,6 +20,7 @@ from wattledger.exporter.snapshot import (
     Snapshot,
     SourceHealth,
 )
+from wattledger.exporter.usage import UsageHealth, usage_views
 from wattledger.rules.account import Baseline, Carried, DeviceAccount, StateTotal, XidCount
 from wattledger.rules.alerting import AlertState
 from wattledger.rules.history import HistoryStats
@@ -24,6 +28,11 @@ from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, EnergyScope, HostFacts, MigInstance, Reading, SourceKind, Values
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+from wattledger.rules.tokens.model import Attribution, CounterClass, Role, TokenKind, Withheld
+from wattledger.rules.tokens.totals import Phase, Scope, ServiceTotal
+from wattledger.rules.tokens.view import Per, Ratio, ServiceView
+from wattledger.rules.usage.totals import UsageTotal
+from wattledger.rules.usage.workload import FOLDED, UNATTRIBUTED, ShareMethod, Workload, WorkloadKind
 
 T = TypeVar("T")
 
@@ -153,15 +162,94 @@ def _rules(draw: st.DrawFn) -> RulesHealth:
     )
 
 
+# Few, so that different workloads often have the same labels: equal texts, and such as a page cannot tell apart.
+_TITLES = st.sampled_from(["", "a", "\ud800", "\udfff", "\ufffd"]) | TEXTS
+_NAMES = st.dictionaries(st.sampled_from(WORKLOAD_NAMES), _TITLES, max_size=3).map(lambda names: tuple(names.items()))
+_WORKLOADS = st.sampled_from([FOLDED, UNATTRIBUTED]) | st.builds(
+    Workload, st.sampled_from(WorkloadKind), TEXTS, _TITLES, _NAMES
+)
+
+
+def usage_totals(uuids: st.SearchStrategy[str]) -> st.SearchStrategy[list[UsageTotal]]:
+    """Give totals of workloads on devices of *uuids*, in any order."""
+    total = st.builds(
+        UsageTotal,
+        uuid=uuids,
+        workload=_WORKLOADS,
+        state=st.sampled_from(State),
+        method=st.sampled_from(ShareMethod),
+        energy_mj=COUNTS,
+        duration_ns=COUNTS,
+        avoidable_mj=COUNTS,
+    )
+    return st.lists(total, max_size=6)
+
+
+@st.composite
+def _usage(draw: st.DrawFn, views: tuple[DeviceView, ...]) -> UsageHealth:
+    labels = {view.reading.identity.uuid: device_label_values(view) for view in views}
+    totals = draw(usage_totals(st.sampled_from([*labels, "GPU-excluded"])))
+    return UsageHealth(
+        views=usage_views(totals, labels),
+        shown=draw(COUNTS),
+        folded=draw(COUNTS),
+        limit=draw(maybe(COUNTS)),
+        processes=draw(COUNTS),
+        unresolved=(("gone", draw(COUNTS)),),
+    )
+
+
+_RATIOS = st.builds(Ratio, TEXTS, st.sampled_from(Per), st.sampled_from(Scope), st.floats(0, 1e300))
+
+
+@st.composite
+def _services(draw: st.DrawFn, number: int) -> ServiceView:
+    # Two broken texts may become the same one, so a number tells services and models apart.
+    service = f"s{number}" + draw(TEXTS)
+    models = [f"{index}" + draw(TEXTS) for index in range(draw(st.integers(0, 2)))]
+    total = st.builds(
+        ServiceTotal,
+        service=st.just(service),
+        active_mj=COUNTS,
+        total_mj=COUNTS,
+        phases=st.dictionaries(st.sampled_from(Phase), COUNTS, max_size=2),
+        tokens=st.dictionaries(st.sampled_from(TokenKind), COUNTS, max_size=4),
+        preemptions=COUNTS,
+        drafts_wasted=COUNTS,
+    )
+    ratios = draw(st.lists(_RATIOS, max_size=3, unique_by=lambda ratio: (ratio.per, ratio.scope)))
+    return ServiceView(
+        service=service,
+        server=draw(TEXTS),
+        role=draw(st.sampled_from(Role)),
+        counter_class=draw(st.sampled_from(CounterClass)),
+        attribution=draw(st.sampled_from(Attribution)),
+        energy_model=draw(st.sampled_from([*models, ""])),
+        totals=tuple(replace(draw(total), model=model) for model in (*models, "")),
+        up=draw(st.booleans()),
+        detail=draw(TEXTS),
+        running=draw(maybe(st.floats(0, 1e300))),
+        waiting=draw(maybe(st.floats(0, 1e300))),
+        ratios=tuple(ratios),
+        withheld=None if ratios else draw(st.sampled_from(Withheld)),
+        coverage=draw(maybe(st.floats(0, 1))),
+        window_ns=draw(COUNTS),
+        tokens_per_second=draw(maybe(st.floats(0, 1e300))),
+        wasted_draft_ratio=draw(maybe(st.floats(0, 1))),
+        implausible=draw(st.booleans()),
+    )
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """Give snapshots of up to three devices with different uuids."""
+    devices = tuple(draw(_views(number)) for number in range(draw(st.integers(0, 3))))
     return Snapshot(
         at=NOW,
         sample_at=draw(maybe(st.builds(Instant, COUNTS, WALL_NS))),
         fresh_ns=10**10,
         host=draw(st.builds(HostFacts, TEXTS, TEXTS, TEXTS, TEXTS)),
-        devices=tuple(draw(_views(number)) for number in range(draw(st.integers(0, 3)))),
+        devices=devices,
         source=draw(
             st.builds(
                 SourceHealth,
@@ -189,4 +277,6 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             )
         ),
         rules=draw(_rules()),
+        usage=draw(_usage(devices)),
+        services=tuple(draw(_services(number)) for number in range(draw(st.integers(0, 2)))),
     )

@@ -10,7 +10,7 @@ import pytest
 from tests.exporter.pages import read, series, value
 from tests.exporter.snapshots import WALL_NS, account, every_value, instances, lost, reading, snapshot, view
 from wattledger.exporter.catalog import FAMILIES, Kind
-from wattledger.exporter.catalog.family import InstanceFamily
+from wattledger.exporter.catalog.family import InstanceFamily, WorkloadFamily
 from wattledger.exporter.snapshot import ConfigHealth, LedgerHealth, SourceHealth
 from wattledger.rules.account import Carried, DeviceAccount
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
@@ -29,6 +29,9 @@ CONTRACT = {
     "wattledger_gpu_baseline_watts": (*DEVICE, "kind", "origin"),
     "wattledger_gpu_counter_divergence_ratio": DEVICE,
     "wattledger_gpu_utilization_ratio": DEVICE,
+    "wattledger_workload_energy_joules_total": (*DEVICE, "kind", "workload", "state", "method"),
+    "wattledger_service_energy_joules_total": ("service", "model", "scope"),
+    "wattledger_service_tokens_total": ("service", "model", "kind"),
     "wattledger_source_success": ("source",),
     "wattledger_source_duration_seconds": ("source",),
     "wattledger_tick_duration_seconds": (),
@@ -53,8 +56,10 @@ def test_names_are_unique_prefixed_and_of_base_units() -> None:
         assert family.name == "ALERTS" or re.fullmatch(r"wattledger_[a-z][a-z0-9_]*[a-z]", family.name)
         assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
         assert not re.search(r"_(mj|mw|ns|ms|percent|mib|kwh|mhz)(_|$)", family.name)
-        # Prometheus attaches these to every scraped series and would rename ours.
+        # Prometheus attaches these to every scraped series and renames ours: exported_job, as the documents say.
         assert not {"instance", "job"} & set(family.all_labels)
+        assert "instance" not in family.optional_labels
+        assert not family.optional_labels or isinstance(family, WorkloadFamily)
         assert family.help.endswith(".")
 
 

@@ -6,10 +6,11 @@ promtool comes with the distribution's package `prometheus` (apt-get install --n
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from tests.exporter.snapshots import instances, lost, reading, snapshot, view
+from tests.exporter.snapshots import busy, instances, lost, reading, view
 from tests.prometheus3 import Program, prometheus3
 from tests.servers import need
 from wattledger.exporter.catalog import FAMILIES
@@ -24,37 +25,35 @@ from wattledger.rules.state import State
 SETTLED = {"wattledger_gpu_counter_divergence_ratio metric name should not include type 'counter'"}
 
 
-def full_page() -> bytes:
-    """Give a page on which every family has a row."""
+def full_pages() -> tuple[bytes, bytes]:
+    """Give the page of a host on which all goes well, and that of one whose source fails: every family has a row."""
     failed = SourceHealth(
         SourceKind.NVML, success=False, reason=Gap.TIMEOUT, last_success_wall_ns=1, duration_ns=1, driver_calls=1
     )
     unknown = view(1, state=State.UNKNOWN, state_detail="process list")
-    return Renderer().render(
-        snapshot(
-            instances(view(), 2),
-            reading(unknown, gaps={Quantity.PROCESSES: Gap.NO_PERMISSION}),
-            lost(view(2)),
-            source=failed,
-            ledger=LedgerHealth(writable=True, last_commit_wall_ns=1, size_bytes=1, moved_aside="/x"),
-        ),
-        Format.TEXT,
-    )
+    well = busy(instances(view(), 2), reading(unknown, gaps={Quantity.PROCESSES: Gap.NO_PERMISSION}), lost(view(2)))
+    ledger = LedgerHealth(writable=True, last_commit_wall_ns=1, size_bytes=1, moved_aside="/x")
+    failing = replace(well, source=failed, ledger=ledger)
+    return Renderer().render(well, Format.TEXT), Renderer().render(failing, Format.TEXT)
 
 
-def test_the_page_that_is_checked_has_every_family() -> None:
-    shown = {line.split()[2] for line in full_page().decode().splitlines() if line.startswith("# TYPE ")}
+def test_the_pages_that_are_checked_have_every_family() -> None:
+    shown = {
+        line.split()[2] for page in full_pages() for line in page.decode().splitlines() if line.startswith("# TYPE ")
+    }
     assert shown == {family.name for family in FAMILIES}
 
 
-def test_promtool_accepts_a_full_page() -> None:
+def test_promtool_accepts_full_pages() -> None:
     promtool = need("promtool", "prometheus")
-    result = subprocess.run([promtool, "check", "metrics"], input=full_page(), capture_output=True, check=False)
-    assert set((result.stdout + result.stderr).decode().splitlines()) == SETTLED
+    for page in full_pages():
+        result = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
+        assert set((result.stdout + result.stderr).decode().splitlines()) == SETTLED
 
 
 @pytest.mark.nightly
-def test_promtool_3_finds_nothing_on_a_full_page(request: pytest.FixtureRequest) -> None:
+def test_promtool_3_finds_nothing_on_full_pages(request: pytest.FixtureRequest) -> None:
     promtool = prometheus3(Program.PROMTOOL, request.config)
-    result = subprocess.run([promtool, "check", "metrics"], input=full_page(), capture_output=True, check=False)
-    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    for page in full_pages():
+        result = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
+        assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
