@@ -13,6 +13,9 @@ need mkfs.ext4 e2fsprogs
 need fsfreeze util-linux
 need setpriv util-linux
 need ip iproute2
+need sbatch slurm-client
+need slurmctld slurmctld
+need slurmd slurmd
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

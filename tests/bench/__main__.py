@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.attribution_cost import GPUS, SCRAPES, WORKLOADS, measure_attribution
 from tests.bench.cost import Cost, measure_costs
 from tests.bench.energy_error import METHODS, energy_errors
 from tests.bench.growth import ledger_bytes_per_gpu_year
@@ -35,6 +36,7 @@ def main() -> int:
             "Nothing lost": lambda: _lost(folder),
             "Scale": lambda: _scale(folder),
             "Rules": lambda: _rules(folder),
+            "Attribution": lambda: _attribution(folder, options.seconds),
         }
         for title, measure in parts.items():
             found = measure()
@@ -129,6 +131,30 @@ def _rules(folder: Path) -> list[Row]:
         _share(f"{title}: {cost.rules} rules of all packs, {cost.alerts} alerts", cost.packs_seconds),
         _share(f"{title}: the same, and a rate and an alert for each of 7,168 workloads", cost.workloads_seconds),
         Row("history of the latter", f"{cost.history_bytes / MIB:.1f} MiB"),
+    ]
+
+
+def _attribution(folder: Path, seconds: float) -> list[Row]:
+    cost = measure_attribution(folder, seconds)
+    title = f"{WORKLOADS} workloads on {GPUS} GPUs at the default cadence"
+    return [
+        Row(
+            f"{title}: discovery and attribution",
+            f"{cost.core:.2%} of a core: ticks {cost.tick:.2%}, discovery {cost.discovery:.2%}",
+            "under 2 % of a core",
+            cost.core < 0.02,
+        ),
+        Row(
+            "rounds of discovery meanwhile, each over all processes of the host",
+            f"{cost.rounds} in {seconds:.0f} s over {cost.processes} processes",
+        ),
+        Row("the tick that sees all workloads for the first time", f"{cost.first_seconds * 1000:.1f} ms"),
+        Row(
+            f"files and folders of /proc that {SCRAPES} scrapes touch",
+            f"{cost.scrape_files}, and {cost.other_files} by other threads meanwhile",
+            "0",
+            cost.scrape_files == 0,
+        ),
     ]
 
 
