@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wattledger.rules.quantity import Gap, Quantity
@@ -61,13 +61,33 @@ def legend() -> str:
     )
 
 
+def state_bar(energies_mj: Mapping[State, int]) -> str:
+    """Give a bar of where energy went, by state; empty text where there is none."""
+    whole_mj = sum(energies_mj.values())
+    if whole_mj <= 0:
+        return ""
+    segments, left = [], 0.0
+    for state in State:
+        energy_mj = energies_mj.get(state, 0)
+        if energy_mj <= 0:
+            continue
+        width = 100 * energy_mj / whole_mj
+        words = f"{state}: {kwh(energy_mj)} kWh ({percent(energy_mj, whole_mj)})"
+        segments.append(
+            f'<rect class="{state}" x="{left:.2f}" width="{width:.2f}" height="10"><title>{words}</title></rect>'
+        )
+        left += width
+    return f'<svg class="states" viewBox="0 0 100 10" preserveAspectRatio="none" role="img">{"".join(segments)}</svg>'
+
+
 def _row(view: DeviceView, now: Instant) -> str:
     identity, account = view.reading.identity, view.account
     index = str(identity.index) if identity.index >= 0 else "-"
     owner = f"<small>owner {escaped(view.owner)}</small>" if view.owner else ""
     energy, avoidable = '<span class="dim">absent</span>', ""
     if has_energy(view):
-        energy = f"{kwh(account.energy_mj)} kWh{_bar(account)}"
+        states = {state: total.energy_mj for state, total in account.states.items()}
+        energy = f"{kwh(account.energy_mj)} kWh{state_bar(states)}"
         share = percent(account.avoidable_mj, account.energy_mj)
         avoidable = f"{kwh(account.avoidable_mj)} kWh<small>{share}</small>"
     return (
@@ -121,23 +141,6 @@ def _power(view: DeviceView) -> str:
 
 def _idle_mj(account: DeviceAccount) -> int:
     return sum(total.energy_mj for state, total in account.states.items() if state in IDLE_STATES)
-
-
-def _bar(account: DeviceAccount) -> str:
-    if account.energy_mj <= 0:
-        return ""
-    segments, left = [], 0.0
-    for state in State:
-        total = account.states.get(state)
-        if total is None or total.energy_mj <= 0:
-            continue
-        width = 100 * total.energy_mj / account.energy_mj
-        words = f"{state}: {kwh(total.energy_mj)} kWh ({percent(total.energy_mj, account.energy_mj)})"
-        segments.append(
-            f'<rect class="{state}" x="{left:.2f}" width="{width:.2f}" height="10"><title>{words}</title></rect>'
-        )
-        left += width
-    return f'<svg class="states" viewBox="0 0 100 10" preserveAspectRatio="none" role="img">{"".join(segments)}</svg>'
 
 
 def _gaps(view: DeviceView) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import floor, log10
+
 from wattledger.rules.instant import NS_PER_SECOND
 
 from .catalog.units import kilowatt_hours
@@ -10,6 +13,7 @@ from .render import storable
 _HTML_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 _SMALLEST_KWH = 0.00001
+_MOST_DECIMALS = 6
 
 
 def escaped(text: str) -> str:
@@ -45,3 +49,23 @@ def duration(nanoseconds: int) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def significant(number: float) -> str:
+    """Give *number*, which is not negative, in three digits or all of its whole ones; only zero reads as zero."""
+    if number == 0:
+        return "0"
+    decimals = min(max(2 - floor(log10(number)), 0), _MOST_DECIMALS)
+    text = f"{number:,.{decimals}f}"
+    return text if text.strip("0.") else f"under {10.0**-_MOST_DECIMALS:.{_MOST_DECIMALS}f}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Give numbers in short: 0-3,5."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

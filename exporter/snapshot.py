@@ -7,6 +7,7 @@ from wattledger.rules.instant import Instant
 from wattledger.rules.quantity import Gap
 from wattledger.rules.reading import HostFacts, Reading, SourceKind, without_values
 from wattledger.rules.state import Method, State
+from wattledger.rules.tokens.model import Withheld
 from wattledger.rules.tokens.view import ServiceView
 
 from .rules_health import RulesHealth
@@ -132,4 +133,22 @@ class Snapshot:
                 replace(view, reading=without_values(view.reading, Gap.TIMEOUT), state=None) for view in self.devices
             ),
             source=replace(self.source, success=False, reason=Gap.TIMEOUT, detail=detail),
+            services=tuple(_withdrawn(service) for service in self.services),
         )
+
+
+def _withdrawn(service: ServiceView) -> ServiceView:
+    """Give a service with nothing but its counters: what it is doing now is not known."""
+    return replace(
+        service,
+        up=False,
+        running=None,
+        waiting=None,
+        ratios=(),
+        withheld=Withheld.UNREACHABLE,
+        coverage=None,
+        window_ns=0,
+        tokens_per_second=None,
+        wasted_draft_ratio=None,
+        implausible=False,
+    )

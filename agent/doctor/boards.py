@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from wattledger.agent.sources.nvml_sleep import sysfs_name
+from wattledger.exporter.landing_text import ranges
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import EnergyScope, Reading
 
@@ -180,14 +181,3 @@ def merged(findings: Sequence[Finding]) -> list[Finding]:
         )
         for key, numbers in groups.items()
     ]
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Give numbers in short: 0-3,5."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

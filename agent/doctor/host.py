@@ -1,4 +1,4 @@
-"""Checks of the host around the agent: its folder, its port, who else measures and who owns processes."""
+"""Checks of the host around the agent: its folder, its port, and who else measures."""
 
 import errno
 import fcntl
@@ -12,7 +12,6 @@ from wattledger.agent.ledger.lock import LOCK_NAME
 from .finding import Finding, limited, missing, present
 from .surroundings import Surroundings, first_line
 
-_HOST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 _FREE, _UNWRITTEN = -1, 0
 
 
@@ -89,34 +88,6 @@ def _refusal(host: str, port: int) -> OSError | None:
     return None
 
 
-def check_namespace(at: Surroundings) -> Iterator[Finding]:
-    """Say whether process ids of the driver can be looked up: not in a container with processes of its own."""
-    try:
-        seen = str((at.roots.proc / "self/ns/pid").readlink())
-    except OSError:
-        yield limited("process ids", "the namespace of process ids cannot be read")
-        return
-    if seen == _HOST_PID_NAMESPACE:
-        yield present("process ids", "of the host: owners are found")
-    else:
-        yield limited(
-            "process ids",
-            "of a container: processes outside it have no owner here",
-            "hostPID: true in the pod, --pid=host with docker",
-        )
-
-
-def check_cgroups(at: Surroundings) -> Iterator[Finding]:
-    """Say which cgroups there are to find owners by."""
-    top = at.roots.sys / "fs/cgroup"
-    if (top / "cgroup.controllers").exists():
-        yield present("cgroups", "version 2")
-    elif any((top / name).is_dir() for name in ("systemd", "memory", "cpu", "unified")):
-        yield present("cgroups", "version 1")
-    else:
-        yield missing("cgroups", f"{top} is empty: owners are users only", "mount /sys/fs/cgroup into the container")
-
-
 def check_systemd(at: Surroundings) -> Iterator[Finding]:
     """Say whether systemd can watch over the agent."""
     if at.environment.get("NOTIFY_SOCKET"):
@@ -158,32 +129,3 @@ def check_ipmi(at: Surroundings) -> Iterator[Finding]:
                 yield limited("node power (IPMI)", f"/dev/{name}: no access", "run as root, or give the group access")
             return
     yield missing("node power (IPMI)", "there is no /dev/ipmi0", "modprobe ipmi_devintf ipmi_si; or use Redfish")
-
-
-def check_kubelet(at: Surroundings) -> Iterator[Finding]:
-    """Say whether the kubelet tells which pod has which GPU."""
-    node = at.roots.var / "lib/kubelet/pod-resources/kubelet.sock"
-    if not (at.roots.var / "lib/kubelet").exists():
-        yield missing("Kubernetes", "no kubelet on this host, or not visible from here")
-    elif not node.exists():
-        cure = "mount /var/lib/kubelet/pod-resources read-only into the pod"
-        yield limited("Kubernetes", "a kubelet without pod-resources socket: pods have no names", cure)
-    elif not at.may(node, os.R_OK | os.W_OK):
-        yield limited("Kubernetes", "the pod-resources socket refuses this user", "run as root")
-    else:
-        yield present("Kubernetes", str(node))
-
-
-def check_slurm(at: Surroundings) -> Iterator[Finding]:
-    """Say whether jobs of Slurm can be told apart."""
-    signs = [
-        at.roots.etc / "slurm/slurm.conf",
-        at.roots.run / "slurm",
-        at.roots.sys / "fs/cgroup/system.slice/slurmstepd.scope",
-        at.roots.sys / "fs/cgroup/slurm",
-    ]
-    for sign in signs:
-        if sign.exists():
-            yield present("Slurm", f"{sign}")
-            return
-    yield missing("Slurm", "no sign of it on this host")

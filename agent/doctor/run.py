@@ -5,24 +5,22 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from wattledger.agent.config import ConfigError, load_config
+from wattledger.agent.config import Config, ConfigError, load_config
 
+from .attribution import (
+    check_cgroups,
+    check_kubelet,
+    check_namespace,
+    check_processes,
+    check_slurm,
+    check_sockets,
+)
 from .boards import check_boards, merged
 from .driver import check_binding, check_library, check_module, check_mps, check_nodes, check_nvml
 from .finding import Finding, missing, present
-from .host import (
-    check_cgroups,
-    check_ipmi,
-    check_kubelet,
-    check_namespace,
-    check_port,
-    check_rapl,
-    check_slurm,
-    check_state,
-    check_systemd,
-)
+from .host import check_ipmi, check_port, check_rapl, check_state, check_systemd
 from .look import LIMIT_S, look_in_child
-from .surroundings import Access, Roots, Surroundings
+from .surroundings import Access, HasModule, Roots, Surroundings, has_module
 from .table import as_json as json_of
 from .table import as_text, essential_missing
 
@@ -37,14 +35,16 @@ CHECKS: tuple[Check, ...] = (
     check_boards,
     check_mps,
     check_namespace,
+    check_processes,
+    check_sockets,
     check_cgroups,
+    check_kubelet,
+    check_slurm,
     check_state,
     check_port,
     check_systemd,
     check_rapl,
     check_ipmi,
-    check_kubelet,
-    check_slurm,
 )
 _CONFIG = "wattledger/wattledger.yaml"
 
@@ -57,20 +57,24 @@ def run_doctor(
     as_json: bool = False,
     limit_s: float = LIMIT_S,
     access: Access = os.access,
+    has_module: HasModule = has_module,
 ) -> int:
     """Write the table to *out*; give 0 when nothing essential is missing, else 1.
 
     NVML is opened in a child that gets *limit_s* seconds, so that a driver that hangs does not hang the doctor.
     """
-    findings, state_dir, host, port = _settings(roots, environment)
+    told, config = _settings(roots, environment)
+    findings = [told]
     at = Surroundings(
         roots=roots,
         environment=environment,
-        state_dir=state_dir,
-        listen_host=host,
-        listen_port=port,
+        state_dir=None if config is None else config.state_dir,
+        listen_host="" if config is None else config.listen.host,
+        listen_port=9889 if config is None else config.listen.port,
         nvml=look_in_child(environment, proc=roots.proc, sys_root=roots.sys, limit_s=limit_s),
         access=access,
+        config=Config() if config is None else config,
+        has_module=has_module,
     )
     for check in CHECKS:
         found = list(check(at))
@@ -79,8 +83,8 @@ def run_doctor(
     return 1 if essential_missing(findings) else 0
 
 
-def _settings(roots: Roots, environment: Mapping[str, str]) -> tuple[list[Finding], Path | None, str, int]:
-    """Give what is to be said of the configuration, the state directory and where to listen."""
+def _settings(roots: Roots, environment: Mapping[str, str]) -> tuple[Finding, Config | None]:
+    """Give what is to be said of the configuration, and it; None where it is refused."""
     path: Path | None = roots.etc / _CONFIG
     if environment.get("WATTLEDGER_CONFIG") or path is None or not path.exists():
         path = None
@@ -88,7 +92,6 @@ def _settings(roots: Roots, environment: Mapping[str, str]) -> tuple[list[Findin
         loaded = load_config(path, environment=environment)
     except ConfigError as refused:
         why = str(refused.problems[0]) if refused.problems else str(refused)
-        return [missing("configuration", why, "wattledger check FILE says all of it", essential=True)], None, "", 9889
-    config = loaded.config
-    told = present("configuration", str(loaded.path) if loaded.path else "none: defaults", essential=True)
-    return [told], config.state_dir, config.listen.host, config.listen.port
+        return missing("configuration", why, "wattledger check FILE says all of it", essential=True), None
+    where = str(loaded.path) if loaded.path else "none: defaults"
+    return present("configuration", where, essential=True), loaded.config

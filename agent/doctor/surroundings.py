@@ -3,11 +3,20 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+
+from wattledger.agent.config import Config
 
 from .report import NvmlReport
 
 Access = Callable[[Path, int], bool]
+HasModule = Callable[[str], bool]
+
+
+def has_module(name: str) -> bool:
+    """Say whether a top-level Python module is installed; it is not imported."""
+    return find_spec(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Surroundings:
     listen_port: int
     nvml: NvmlReport
     access: Access = field(default=os.access)
+    config: Config = field(default_factory=Config)  # the defaults where it is refused
+    has_module: HasModule = field(default=has_module)
 
     def may(self, path: Path, mode: int) -> bool:
         """Say whether this user may use *path* so (os.R_OK, os.W_OK)."""
@@ -52,3 +63,23 @@ def first_line(path: Path) -> str:
             return " ".join(file.readline().split())
     except OSError:
         return ""
+
+
+def is_there(path: Path) -> bool | None:
+    """Say whether there is such a file or folder; None where this user may not see that."""
+    try:
+        path.stat()
+    except PermissionError:
+        return None
+    except OSError:
+        return False
+    return True
+
+
+def field_of(path: Path, name: str) -> str:
+    """Give what stands behind "name:" in a file of lines, such as /proc/self/status; "" where nothing does."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), "")

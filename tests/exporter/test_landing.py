@@ -6,14 +6,16 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from tests.exporter.snapshots import NOW, WALL_NS, lost, reading, snapshot, view
-from wattledger.exporter.landing import HEADERS, landing_page
+from tests.exporter.landing_reader import page_of
+from tests.exporter.snapshots import WALL_NS, busy, lost, reading, snapshot, view
+from tests.exporter.strategies import snapshots
+from wattledger.exporter.landing import HEADERS
 from wattledger.exporter.landing_style import STYLE, STYLE_SHA256
-from wattledger.exporter.landing_text import duration, kwh
+from wattledger.exporter.landing_text import duration, kwh, ranges, significant
 from wattledger.exporter.rules_health import RulesHealth
 from wattledger.exporter.snapshot import LedgerHealth, Snapshot, SourceHealth
 from wattledger.rules.account import DeviceAccount
@@ -21,37 +23,6 @@ from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import SourceKind
 from wattledger.rules.state import State
-
-VOID = {"meta", "link", "br"}
-
-
-class Page(HTMLParser):
-    """The page's words, tags and addresses; unbalanced tags fail."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self.words, self.tags, self.addresses, self._open = "", set[str](), list[str](), list[str]()
-        self.feed(body.decode())
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.addresses += [text or "" for name, text in attrs if name in ("src", "href", "action", "data", "style")]
-        assert not [name for name, _ in attrs if name.startswith("on")]
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
-            self.words += data
-
-
-def page_of(made: Snapshot | None, address: str = "node7:9889") -> Page:
-    return Page(landing_page(made, now=NOW, version="0.1.0", address=address, no_snapshot="no sample yet"))
 
 
 def test_alerts_show_what_fires_and_who_is_not_reached() -> None:
@@ -131,6 +102,14 @@ def test_hostile_text_stays_text() -> None:
     assert "127.0.0.1:9889" in page.words
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(snapshots())
+def test_whatever_a_host_shows_the_page_is_whole_and_loads_nothing(made: Snapshot) -> None:
+    page = page_of(made)
+    assert not page.tags & {"script", "img", "iframe", "object", "embed", "form", "base"}
+    assert "Scrape it" in page.words
+
+
 @pytest.mark.parametrize("address", ["gpu-7.example.org:9889", "[::1]:9889", "10.0.0.7"])
 def test_the_scrape_configuration_names_the_address_the_page_was_asked_at(address: str) -> None:
     lines = page_of(snapshot(view()), address).words.split("Scrape it\n")[1].strip().splitlines()
@@ -143,7 +122,7 @@ def test_the_scrape_configuration_names_the_address_the_page_was_asked_at(addres
 
 
 def test_the_page_loads_nothing_and_runs_nothing() -> None:
-    page = page_of(snapshot(view(), lost(view(1))))
+    page = page_of(busy(view(), lost(view(1))))
     assert not page.tags & {"script", "img", "iframe", "object", "embed", "form", "base"}
     assert {address for address in page.addresses if not address.startswith("data:image/svg+xml,")} == {
         "/metrics",
@@ -197,3 +176,27 @@ def test_kilowatt_hours_read_well_at_every_size(energy_mj: int, words: str) -> N
 )
 def test_lengths_of_time_read_well_at_every_size(nanoseconds: int, words: str) -> None:
     assert duration(nanoseconds) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0.0, "0"),
+        (1e-9, "under 0.000001"),
+        (0.0000123, "0.000012"),
+        (0.0304, "0.0304"),
+        (0.9999, "1.000"),
+        (3.14159, "3.14"),
+        (99.96, "100.0"),
+        (812.5, "812"),
+        (1_234_567.8, "1,234,568"),
+    ],
+)
+def test_numbers_of_any_size_have_three_digits_that_count(number: float, words: str) -> None:
+    assert significant(number) == words
+
+
+def test_numbers_of_gpus_are_told_in_short() -> None:
+    assert ranges([7, 0, 1, 2, 3, 5, 8]) == "0-3,5,7-8"
+    assert ranges([4]) == "4"
+    assert ranges([]) == ""

@@ -11,6 +11,7 @@ from typing import Any
 from wattledger.agent.doctor import Roots, run_doctor
 
 HOST_PIDS = "pid:[4026531836]"
+ALL_RIGHTS = "000001ffffffffff"
 NO_NVML: Mapping[str, str] = {"LD_LIBRARY_PATH": "/nowhere"}
 
 
@@ -27,6 +28,11 @@ def server(top: Path, *, version: str = "580.105.08") -> Roots:
     write(top / "proc/sys/kernel/random/boot_id", "boot-1\n")
     (top / "proc/self/ns").mkdir(parents=True)
     (top / "proc/self/ns/pid").symlink_to(HOST_PIDS)
+    write(top / "proc/self/status", f"NSpid:\t812\nGid:\t0\t0\t0\t0\nGroups:\t0\nCapEff:\t{ALL_RIGHTS}\n")
+    write(top / "proc/self/uid_map", "         0          0 4294967295\n")
+    write(top / "proc/mounts", "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n")
+    write(top / "proc/1/stat", "1 (systemd) S 0 1 1 0\n")
+    write(top / "proc/1/comm", "systemd\n")
     write(top / "sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
     write(top / "sys/class/powercap/intel-rapl:0/energy_uj", "1\n")
     write(top / "sys/class/powercap/intel-rapl:0/name", "package-0\n")
