@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE := var
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test servers check lint types layers docs format package nightly bench golden clean
+.PHONY: help run install test servers check lint types layers docs dashboards format package nightly bench golden clean chart
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ $(BIN)/wattledger: pyproject.toml
 	@touch $@
 
 $(VENV)/developer: $(BIN)/wattledger
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group check --group test --group build
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group check --group test --group build --group deploy
 	@touch $@
 
 install: $(BIN)/wattledger ## create the virtual environment and install
@@ -53,6 +53,12 @@ format: $(VENV)/developer ## put the code into its format
 
 docs: $(BIN)/wattledger ## regenerate docs/metrics.md
 	@$(BIN)/python -m wattledger.exporter.metric_docs > docs/metrics.md
+
+dashboards: $(VENV)/developer ## regenerate deploy/grafana/dashboards
+	@$(BIN)/python -m deploy.grafana.make
+
+chart: $(BIN)/wattledger ## bring the Helm chart's rules and dashboards up to date
+	@deploy/helm/sync
 
 package: $(VENV)/developer ## build sdist and wheel, and try the wheel in a clean environment
 	@sh tests/try_package.sh $(BIN)/python

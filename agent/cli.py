@@ -6,6 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .commands.chain_flags import add_chain
+from .commands.report_flags import add_report
+from .commands.size_flags import add_size
 from .version import __version__
 
 _DESCRIPTION = "Every joule on a GPU host, accounted for: who used it, what for, what it cost, and what was wasted."
@@ -46,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a configuration or rule file; exit 1 and the place on error")
     check.add_argument("file", type=Path, metavar="FILE")
 
+    add_report(commands.add_parser("report", help="what a stretch of time came to: energy, waste, grams, money"))
+    add_chain(commands.add_parser("chain", help="losses between GPU and meter, and what another way would save"))
+    add_size(commands.add_parser("size", help="MW, GWh and tonnes a year of a cluster that is planned"))
+
     doctor = commands.add_parser("doctor", help="what this host offers, what is missing, and the cure")
     doctor.add_argument("--json", action="store_true", help="the same for programs")
 
@@ -67,7 +74,9 @@ def _add_render(render: argparse.ArgumentParser) -> None:
     render.add_argument("--config", type=Path, metavar="FILE", help="YAML (default /etc/wattledger/wattledger.yaml)")
     render.add_argument("--pack", action="append", metavar="NAME", help="a pack in place of the configuration's")
     render.add_argument(
-        "--no-fleet", action="store_true", help="without the sums over hosts that only Prometheus has"
+        "--no-fleet",
+        action="store_true",
+        help="without what only Prometheus sees: sums over hosts, hosts down",
     )
     render.add_argument(
         "--var",
@@ -140,6 +149,18 @@ def _dispatch(options: argparse.Namespace) -> int:
             from .rulefiles import run_rule_tests  # noqa: PLC0415
 
             return run_rule_tests(options.files, sys.stdout, sys.stderr)
+        case "report":
+            from .commands.report import report  # noqa: PLC0415
+
+            return report(options, os.environ)
+        case "chain":
+            from .commands.chain import chain  # noqa: PLC0415
+
+            return chain(options, os.environ)
+        case "size":
+            from .commands.size import size_command  # noqa: PLC0415
+
+            return size_command(options)
         case "doctor":
             from .doctor import run_doctor  # noqa: PLC0415
 

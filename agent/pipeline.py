@@ -21,6 +21,7 @@ from wattledger.rules.states import Circumstances
 
 from .clock import Clock
 from .ledger import Ledger
+from .price_desk import PriceDesk
 from .usage_desk import UsageDesk, UsageSettings
 
 _NO_RULES = RulesHealth()
@@ -63,6 +64,7 @@ class Pipeline:
         clock: Clock,
         policy: HostPolicy,
         usage: UsageDesk,
+        prices: PriceDesk,
         fresh_ns: int,
     ) -> None:
         self._kind = kind
@@ -70,6 +72,7 @@ class Pipeline:
         self._clock = clock
         self._fresh_ns = fresh_ns
         self._usage = usage
+        self._prices = prices
         self._excludes = policy.excludes
         self._book = HostBook(ledger.load(), self._with_owners(policy))
         self._readings: dict[str, Reading] = {}  # the last of every device seen since the start
@@ -91,7 +94,7 @@ class Pipeline:
     def close(self) -> None:
         """Store what waits for more to come; nothing comes any more."""
         now = self._clock.now()
-        self._ledger.commit({}, (), now, usage=self._usage.close(now))
+        self._ledger.commit({}, (), now, usage=self._usage.close(now), prices=self._prices.close())
 
     def take(self, frame: Sample | SourceFailure) -> None:
         """Book a sample and commit it, or note that the source failed."""
@@ -111,6 +114,7 @@ class Pipeline:
         shown = (reading for reading in self._readings.values() if not self._excludes(reading.identity))
         views = [self._view(reading) for reading in shown]
         labels = {view.reading.identity.uuid: device_label_values(view) for view in views}
+        services = self._usage.services()
         return Snapshot(
             at=now,
             sample_at=self._sample_at,
@@ -123,7 +127,10 @@ class Pipeline:
             agent=replace(agent, tick_duration_ns=self._tick_ns),
             rules=rules,
             usage=self._usage.health(labels),
-            services=self._usage.services(),
+            services=services,
+            feeds=self._prices.feeds(),
+            prices=self._prices.view(now, services),
+            node=self._prices.node_view(now),
         )
 
     def _take_sample(self, sample: Sample) -> None:
@@ -131,8 +138,9 @@ class Pipeline:
         entries = self._book.read(sample)
         readings = {reading.identity.uuid: reading for reading in sample.devices}
         usage = self._usage.book(entries, readings, self._book.book_of, sample.at)
+        prices = self._prices.book(entries, sample.at, sample.host.boot_id)
         # The books reach the disk before anyone can see the numbers: what was exported is never taken back.
-        self._ledger.commit(self._book.accounts, entries, sample.at, usage=usage)
+        self._ledger.commit(self._book.accounts, entries, sample.at, usage=usage, prices=prices)
         self._host = sample.host
         self._sample_at = sample.at
         self._failing = None

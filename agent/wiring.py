@@ -26,6 +26,7 @@ from .ledger import Ledger, MemoryLedger, open_ledger
 from .notify import Notifier
 from .pipeline import Pipeline, fresh_limit_ns
 from .policy import host_policy, token_policy, usage_settings
+from .price_build import price_desk
 from .sampler.settings import SamplerSettings
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
@@ -43,6 +44,11 @@ logger = logging.getLogger(__name__)
 
 _NS_PER_DAY = 86_400 * NS_PER_SECOND
 _AT_ONCE_NS = 1_000_000  # between the frames of a capture that is not played but read
+
+
+def host_name(environment: Mapping[str, str]) -> str:
+    """Give the name of this host: in a container that of its node, where NODE_NAME tells it."""
+    return environment.get("NODE_NAME") or socket.gethostname()
 
 
 def choose_source(config: Config, environment: Mapping[str, str]) -> Detection:
@@ -73,8 +79,12 @@ def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
     """
     if kind is SourceKind.REPLAY:
         return MemoryLedger()  # a capture that is played twice was drawn once
-    folder = config.state_dir if kind is SourceKind.NVML else config.state_dir / kind.value
-    return open_ledger(folder, clock=clock, history_days=config.history_ns // _NS_PER_DAY)
+    return open_ledger(state_folder(config, kind), clock=clock, history_days=config.history_ns // _NS_PER_DAY)
+
+
+def state_folder(config: Config, kind: SourceKind) -> Path:
+    """Give where the books of this kind of source are."""
+    return config.state_dir if kind is SourceKind.NVML else config.state_dir / kind.value
 
 
 def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger, lasts: bool = True) -> UsageDesk:
@@ -184,7 +194,7 @@ def build(
         clock=clock,
         ledger=ledger,
         snapshot=lambda: pages.snapshot,
-        host_name=socket.gethostname(),
+        host_name=host_name(environment),
         page_url=lambda: server.url,
     )
     try:
@@ -195,6 +205,15 @@ def build(
         server.close()
         ledger.close()
         raise
+    prices = price_desk(
+        config,
+        clock=clock,
+        ledger=ledger,
+        state_dir=state_folder(config, source.kind),
+        environment=environment,
+        has_meters=source.kind is SourceKind.NVML,
+    )
+    prices.start()
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
     pipeline = Pipeline(
         kind=source.kind,
@@ -202,6 +221,7 @@ def build(
         clock=clock,
         policy=host_policy(config),
         usage=usage,
+        prices=prices,
         fresh_ns=fresh_limit_ns(config.interval_ns),
     )
     started = clock.now()

@@ -11,6 +11,7 @@ from wattledger.rules.reading import SourceKind
 
 from .landing_alerts import alert_section
 from .landing_devices import device_table, legend, totals
+from .landing_prices import price_section
 from .landing_services import service_section
 from .landing_style import STYLE, STYLE_SHA256
 from .landing_text import duration, escaped
@@ -95,7 +96,11 @@ def _body(snapshot: Snapshot, now: Instant) -> list[str]:
         parts += [totals(snapshot.devices), "<h2>GPUs</h2>\n", device_table(snapshot.devices, now), legend()]
     elif not stale:
         parts.append('<p class="banner">The source lists no GPU.</p>\n')
-    parts += [usage_section(snapshot.usage, fresh=not stale), service_section(snapshot.services)]
+    parts += [
+        usage_section(snapshot.usage, fresh=not stale),
+        service_section(snapshot.services),
+        price_section(snapshot.prices, snapshot.feeds),
+    ]
     return parts
 
 

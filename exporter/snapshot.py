@@ -10,6 +10,9 @@ from wattledger.rules.state import Method, State
 from wattledger.rules.tokens.model import Withheld
 from wattledger.rules.tokens.view import ServiceView
 
+from .feeds import FeedHealth
+from .node import NO_NODE, NodeView
+from .prices import NO_PRICES, PricesView
 from .rules_health import RulesHealth
 from .usage import NO_USAGE, UsageHealth
 
@@ -107,6 +110,9 @@ class Snapshot:
     rules: RulesHealth = field(default_factory=RulesHealth)
     usage: UsageHealth = NO_USAGE
     services: tuple[ServiceView, ...] = ()
+    feeds: tuple[FeedHealth, ...] = ()
+    prices: PricesView = NO_PRICES
+    node: NodeView = NO_NODE
 
     def stale_reason(self, now: Instant) -> str:
         """Give why the data is not fresh at *now*, or empty text when it is."""
@@ -134,6 +140,7 @@ class Snapshot:
             ),
             source=replace(self.source, success=False, reason=Gap.TIMEOUT, detail=detail),
             services=tuple(_withdrawn(service) for service in self.services),
+            node=replace(self.node, powers_mw={}, residual_mw=None),
         )
 
 

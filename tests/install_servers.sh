@@ -8,6 +8,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need gcc gcc
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
+need vmagent victoria-metrics
 need systemd-analyze systemd
 need mkfs.ext4 e2fsprogs
 need fsfreeze util-linux
@@ -16,6 +17,7 @@ need ip iproute2
 need sbatch slurm-client
 need slurmctld slurmctld
 need slurmd slurmd
+need chromium chromium
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -8,6 +8,8 @@ from wattledger.agent.clock import Clock, SystemClock
 from wattledger.agent.ledger import MemoryLedger
 from wattledger.agent.pipeline import Pipeline, SamplerHealth, fresh_limit_ns
 from wattledger.agent.policy import host_policy
+from wattledger.agent.price_desk import PriceDesk
+from wattledger.agent.price_parts import PriceSettings
 from wattledger.agent.sampler.supervisor import SamplerSupervisor
 from wattledger.agent.version import __version__
 from wattledger.agent.wiring import choose_source, sampler_settings, usage_desk
@@ -44,6 +46,8 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         clock=clock,
         policy=host_policy(config),
         usage=usage_desk(config, source.kind, clock=clock, ledger=ledger, lasts=False),
+        # A page of a second has no hour that could be priced.
+        prices=PriceDesk(ledger.load_prices(), PriceSettings(open_ns=0)),
         fresh_ns=fresh_ns,
     )
     span_ns = None if source.kind is SourceKind.REPLAY else SPAN_NS

@@ -8,10 +8,12 @@ from typing import TextIO
 from .document import Document, read_document
 from .duration import format_duration
 from .environment import Overrides
+from .facility_schema import Facility
 from .load import settle
 from .problem import ConfigError, Place, Problem, escaped
 from .scalars import decimal_text
 from .schema import Config
+from .tariff_schema import Tariff
 
 # The top-level key by which a Prometheus rule file is told from a configuration.
 RULES_KEY = "groups"
@@ -73,8 +75,24 @@ def summary(config: Config) -> dict[str, str]:
         "states": f"dwell={format_duration(states.dwell_ns)} activity={decimal_text(states.activity_ppm, 6)}"
         f" maintenance={len(states.maintenance)}",
         "owners": f"gpus={sum(len(ownership.gpus) for ownership in config.owners)}",
+        "carbon": f"feeds={len(config.carbon.feeds)} residual={len(config.carbon.residual)}"
+        f" marginal={len(config.carbon.marginal)} open={format_duration(config.carbon.open_ns)}",
+        "supply": f"entries={len(config.supply)}",
+        "facility": _facility(config.facility),
+        "tariff": "none" if config.tariff is None else _tariff(config.tariff),
         "rules": f"packs={','.join(config.rules.packs) or 'none'} files={len(config.rules.files)}"
         f" vars={len(config.rules.variables)} interval={format_duration(config.rules.interval_ns)}",
         "alerts": f"alertmanagers={len(config.alerts.alertmanagers)} webhooks={len(config.alerts.webhooks)}"
         f" log={'yes' if config.alerts.log else 'no'}",
     }
+
+
+def _facility(facility: Facility) -> str:
+    if facility.pue_millionths is not None:
+        return f"pue={decimal_text(facility.pue_millionths, 6)}"
+    return "none" if facility == Facility() else "by meter or chain"
+
+
+def _tariff(tariff: Tariff) -> str:
+    prices = "feed" if tariff.feed is not None else f"periods={len(tariff.periods)}"
+    return f"currency={tariff.currency} {prices}"

@@ -5,8 +5,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .carbon_schema import Carbon
 from .document import Kind, Mapping, Scalar, scalars_below
 from .duration import format_duration
+from .facility_schema import Facility
 from .problem import Places, Problem, printable, quoted
 from .scalars import decimal_text
 from .schema import Config, Endpoint, JobFile, Maintenance
@@ -27,6 +29,16 @@ def contradictions(config: Config, places: Places) -> Iterator[Problem]:
     yield from _services(config, places)
     yield from _rules(config, places)
     yield from _alerts(config, places)
+    if _prices_energy(config):
+        from .energy_contradictions import energy_contradictions  # noqa: PLC0415  (with all providers of feeds)
+
+        yield from energy_contradictions(config, places)
+
+
+def _prices_energy(config: Config) -> bool:
+    """Tell whether grams or money are spoken of at all."""
+    sections = (config.carbon, config.supply, config.facility, config.tariff)
+    return sections != (Carbon(), (), Facility(), None)
 
 
 def doubts(config: Config, places: Places) -> Iterator[Problem]:
@@ -42,6 +54,10 @@ def doubts(config: Config, places: Places) -> Iterator[Problem]:
             if gpu in excluded:
                 key = f"owners[{number}].gpus[{item}]"
                 yield Problem(places[key], key, f"{gpu} is excluded under gpus.exclude; its owner has no effect")
+    if _prices_energy(config):
+        from .energy_contradictions import energy_doubts  # noqa: PLC0415  (with all providers of feeds)
+
+        yield from energy_doubts(config, places)
 
 
 def exposed_secrets(root: Mapping) -> Iterator[Problem]:

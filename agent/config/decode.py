@@ -1,6 +1,7 @@
 """A tree of nodes to the typed configuration, every mistake noted; which keys exist is read from the schema."""
 
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Annotated, Final, get_args, get_origin
 
 import msgspec
@@ -8,7 +9,8 @@ import msgspec
 from .document import Entry, Kind, Mapping, Node, Scalar, Sequence
 from .problem import Places, Problem, guess, printable, quoted
 from .scalars import Key, WordForNone
-from .schema import LATER_KEYS, Config, Section
+from .schema import Config
+from .section import Section
 
 
 class _Refused:
@@ -20,21 +22,18 @@ _REFUSED: Final = _Refused()
 
 @dataclass(slots=True)
 class Decoder:
-    """Decodes one tree. What it notes: mistakes, doubts, and where each accepted value stands by its key path."""
+    """Decodes one tree. What it notes: mistakes, and where each accepted value stands by its key path."""
 
     places: Places
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
 
     def config(self, root: Mapping) -> Config:
         """Give the configuration; a refused value leaves its default, so that the rest can still be judged."""
-        values = self._fields(Config, root, "", also=LATER_KEYS)
+        values = self._fields(Config, root, "")
         # Every value has passed its own parser; this holds the result against the types that the rest relies on.
         return msgspec.convert(values, Config)
 
-    def _fields(
-        self, type_: type[Section], node: Mapping, path: str, also: tuple[str, ...] = ()
-    ) -> dict[str, object]:
+    def _fields(self, type_: type[Section], node: Mapping, path: str) -> dict[str, object]:
         known = {info.encode_name: info for info in msgspec.structs.fields(type_)}
         values: dict[str, object] = {}
         for entry in node.entries:
@@ -44,10 +43,8 @@ class Decoder:
                 value = self._value(known[name].type, entry.value, key_path)
                 if not isinstance(value, _Refused):
                     values[name] = value
-            elif name in also:
-                self.warnings.append(Problem(entry.key.place, name, "not part of this version; ignored"))
             else:
-                cure = guess(name, [*known, *also]) or f"the keys here are {', '.join([*known, *also])}"
+                cure = guess(name, known) or f"the keys here are {', '.join(known)}"
                 self.problems.append(Problem(entry.key.place, path, f"unknown key {quoted(name)}; {cure}"))
         return values
 
@@ -59,8 +56,10 @@ class Decoder:
         if get_origin(type_) is Annotated:
             inner, mark = get_args(type_)
             if isinstance(mark, WordForNone):
-                return self._list_or_word(get_args(inner)[0], mark.word, node, path)
+                return self._list_or_word(get_args(inner)[0], mark, node, path)
             return self._scalar(mark, node, path, may_be_none=type(None) in get_args(inner))
+        if get_origin(type_) is UnionType:  # a section, or None where it is left out
+            return None if _is_null(node) else self._value(get_args(type_)[0], node, path)
         if isinstance(type_, type) and issubclass(type_, Section):
             return self._section(type_, node, path)
         if get_origin(type_) is tuple:
@@ -110,11 +109,15 @@ class Decoder:
         items = [self._value(item_type, item, f"{path}[{number}]") for number, item in enumerate(node.items)]
         return _REFUSED if any(isinstance(item, _Refused) for item in items) else tuple(items)
 
-    def _list_or_word(self, list_type: object, word: str, node: Node, path: str) -> object:
+    def _list_or_word(self, list_type: object, mark: WordForNone, node: Node, path: str) -> object:
         if isinstance(node, Scalar):
-            if node.text == word:
+            if node.text == mark.word:
                 return None
-            return self._refuse(node, path, f"{_what(node)} is not taken here; write {word} or a list: [...]")
+            if not mark.one or _is_null(node):
+                return self._refuse(
+                    node, path, f"{_what(node)} is not taken here; write {mark.word} or a list: [...]"
+                )
+            node = Sequence((node,), node.place)
         return self._list(get_args(list_type)[0], node, path)
 
     def _keyed(self, key_type: object, item_type: object, *, node: Node, path: str) -> object:

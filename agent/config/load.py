@@ -74,7 +74,7 @@ def settle(
     decoder = Decoder(Places(document.origin))
     config = decoder.config(root)
     problems += [*decoder.problems, *contradictions(config, decoder.places)]
-    warnings = [*decoder.warnings, *exposed_secrets(document.root), *unknown_variables(environment)]
+    warnings = [*exposed_secrets(document.root), *unknown_variables(environment)]
     if problems:
         raise ConfigError(in_order(problems), in_order(warnings))
     warnings += doubts(config, decoder.places)

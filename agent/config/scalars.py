@@ -34,9 +34,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class WordForNone:
-    """The word that may stand in place of a list and then gives None."""
+    """The word that may stand in place of a list and then gives None; with *one*, a single item may too."""
 
     word: str
+    one: bool = False
 
 
 def duration_key(lowest: str, highest: str) -> Key:

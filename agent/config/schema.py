@@ -11,6 +11,8 @@ from wattledger.rules.energy import EnergyChoice
 from wattledger.rules.instant import NS_PER_SECOND
 
 from ..logs import LogFormat
+from .carbon_schema import Carbon
+from .facility_schema import Facility
 from .job_scalars import PATTERN, SERVER, TAG, WORKLOAD_NAME
 from .rule_scalars import LABEL_NAME, LABEL_VALUE, PACK, THRESHOLD, URL, VARIABLE
 from .scalars import (
@@ -28,13 +30,13 @@ from .scalars import (
     flag_key,
     whole_key,
 )
+from .section import Section
+from .supply_schema import SupplyEntry
+from .tariff_schema import Tariff
 from .values import GpuReference, KubernetesMode, LogLevel, SourceChoice, SourceMode
 
 _DAY_NS = 86_400 * NS_PER_SECOND
 _BASELINE = decimal_key("0", "5000", decimals=3, above=True)
-
-# Settled keys whose part is not in this version: accepted, warned about, not looked into.
-LATER_KEYS = ("carbon", "supply", "facility", "tariff")
 
 # What a reload of the running agent cannot apply.
 RESTART_KEYS = (
@@ -46,19 +48,14 @@ RESTART_KEYS = (
     "log.format",
     "workloads.kubernetes",
     "services",
+    "carbon",
+    "supply",
+    "facility",
+    "tariff",
 )
 
 GpuItem = Annotated[GpuReference, GPU]
 BoardUuid = Annotated[str, BOARD]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mapping of the file. A field's `name` is its key; the attribute carries the unit.
-
-    With `short` a single value may stand for the mapping with that key alone.
-    """
-
-    short: ClassVar[str] = ""
 
 
 class Log(Section, frozen=True, kw_only=True):
@@ -192,7 +189,15 @@ class Services(Section, frozen=True, kw_only=True):
 class Rules(Section, frozen=True, kw_only=True):
     """The rules that this host evaluates itself. `external_labels` name the host to receivers of alerts."""
 
-    packs: tuple[Annotated[str, PACK], ...] = ("idle", "utilisation", "power", "workloads", "tokens", "agent")
+    packs: tuple[Annotated[str, PACK], ...] = (
+        "idle",
+        "utilisation",
+        "power",
+        "workloads",
+        "tokens",
+        "carbon",
+        "agent",
+    )
     files: tuple[Annotated[Path, PATH], ...] = ()
     variables: Mapping[Annotated[str, VARIABLE], Annotated[str, THRESHOLD]] = msgspec.field(
         default_factory=dict, name="vars"
@@ -258,6 +263,10 @@ class Config(Section, frozen=True, kw_only=True):
     owners: tuple[Ownership, ...] = ()
     workloads: Workloads = Workloads()
     services: Services = Services()
+    carbon: Carbon = Carbon()
+    supply: tuple[SupplyEntry, ...] = ()
+    facility: Facility = Facility()
+    tariff: Tariff | None = None
     rules: Rules = msgspec.field(default_factory=Rules)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
 

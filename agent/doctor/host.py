@@ -100,7 +100,7 @@ def check_systemd(at: Surroundings) -> Iterator[Finding]:
 
 def check_rapl(at: Surroundings) -> Iterator[Finding]:
     """Say whether processor and memory energy can be read."""
-    domains = sorted((at.roots.sys / "class/powercap").glob("*/energy_uj"))
+    domains = sorted((at.roots.sys / "class/powercap").glob("intel-rapl*/energy_uj"))
     if not domains:
         yield missing(
             "CPU energy (RAPL)", "no powercap domain: a virtual machine, or no driver", "modprobe intel_rapl_msr"
@@ -128,4 +128,4 @@ def check_ipmi(at: Surroundings) -> Iterator[Finding]:
             else:
                 yield limited("node power (IPMI)", f"/dev/{name}: no access", "run as root, or give the group access")
             return
-    yield missing("node power (IPMI)", "there is no /dev/ipmi0", "modprobe ipmi_devintf ipmi_si; or use Redfish")
+    yield missing("node power (IPMI)", "there is no /dev/ipmi0", "modprobe -a ipmi_devintf ipmi_si; or use Redfish")

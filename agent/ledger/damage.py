@@ -15,9 +15,9 @@ from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.state import State
 from wattledger.rules.tokens.totals import COVERED_PHASES, ServiceTotal
 
-from . import alerts, usage_rows
+from . import alerts, price_rows, usage_rows
 from .alerts import AlertRows
-from .base import LedgerDamaged, Usage
+from .base import LedgerDamaged, Prices, Usage
 from .rows import read
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,16 @@ def rescue_usage(path: Path, accounts: Mapping[str, DeviceAccount]) -> Usage:
     return Usage(
         tuple(total for total in usage.totals if total.uuid not in wrong),
         tuple(total for total in usage.services if _adds_up(total)),
+    )
+
+
+def rescue_prices(path: Path) -> Prices:
+    """Give the counters of prices of a damaged ledger that can be true: none is below zero."""
+    prices = _rescued(path, price_rows.read) or Prices()
+    return Prices(
+        tuple(total for total in prices.totals if total.closed >= 0 and total.shown >= 0),
+        {lot: used_mj for lot, used_mj in prices.certificates.items() if used_mj >= 0},
+        nodes=tuple(total for total in prices.nodes if total.energy_mj >= 0),
     )
 
 

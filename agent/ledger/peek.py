@@ -8,16 +8,19 @@ from pathlib import Path
 
 from wattledger.rules.account import DeviceAccount
 
-from . import alerts, rows, usage_rows
+from . import alerts, price_rows, rows, usage_rows
 from .alerts import AlertRows
-from .base import LedgerTooNew, Usage
+from .base import LedgerTooNew, Prices, Usage
 from .migrate import NEWEST_VERSION
 from .store import connect
 
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """The accounts, alerts and usage of a ledger file, and where in its life it was. No file: no identity."""
+    """The accounts, alerts, usage and counters of prices of a ledger file, and where in its life it was.
+
+    No file: no identity.
+    """
 
     accounts: dict[str, DeviceAccount] = field(default_factory=dict)
     identity: int | None = None
@@ -25,6 +28,7 @@ class Peek:
     last_commit_wall_ns: int | None = None
     alerts: AlertRows = field(default_factory=AlertRows)
     usage: Usage = field(default_factory=Usage)
+    prices: Prices = field(default_factory=Prices)
 
 
 def peek(path: Path) -> Peek:
@@ -47,6 +51,7 @@ def peek(path: Path) -> Peek:
             last_commit_wall_ns,
             alerts.read(connection),
             usage_rows.read(connection),
+            price_rows.read(connection),
         )
 
 

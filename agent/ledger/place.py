@@ -13,6 +13,7 @@ from .base import LedgerChanged, LedgerDamaged
 from .books import UsageBooks
 from .lock import DirectoryLock
 from .peek import Peek, peek, reading
+from .price_books import PriceBooks
 from .store import Store, create
 from .trouble import describe
 from .waiting import Waiting
@@ -56,8 +57,15 @@ class Place:
             log.warning("ledger_begun_anew path=%s devices_carried_on=%d", self.path, len(rescued.accounts))
             self._open_first(at)
             if self.store is not None and rescued != Peek():
-                books = UsageBooks(rescued.usage, written=False)
-                self.store.write(rescued.accounts, Waiting(), at, pruning=None, alerts=rescued.alerts, usage=books)
+                self.store.write(
+                    rescued.accounts,
+                    Waiting(),
+                    at,
+                    pruning=None,
+                    alerts=rescued.alerts,
+                    usage=UsageBooks(rescued.usage, written=False),
+                    prices=PriceBooks(rescued.prices, written=False),
+                )
                 rescued = replace(rescued, last_commit_wall_ns=self.store.last_commit_wall_ns)
         return rescued
 
@@ -69,6 +77,7 @@ class Place:
                 last_commit_wall_ns=store.last_commit_wall_ns,
                 alerts=store.load_alerts(),
                 usage=store.load_usage(),
+                prices=store.load_prices(),
             )
         except BaseException:  # an interrupt too: the file must not stay open
             store.close(fold_log=False)
@@ -192,4 +201,9 @@ class Place:
 def _rescued(path: Path) -> Peek:
     """Give what a damaged ledger still says, each part of it on its own."""
     accounts = damage.rescue(path)
-    return Peek(accounts, alerts=damage.rescue_alerts(path), usage=damage.rescue_usage(path, accounts))
+    return Peek(
+        accounts,
+        alerts=damage.rescue_alerts(path),
+        usage=damage.rescue_usage(path, accounts),
+        prices=damage.rescue_prices(path),
+    )

@@ -3,8 +3,8 @@
 import sqlite3
 
 from wattledger.rules.instant import NS_PER_HOUR, Instant
+from wattledger.rules.pricing.model import SLOTS_PER_HOUR
 
-from .hourly import HISTORY_TABLES
 from .hours import hour_of
 from .ids import Ids
 
@@ -13,6 +13,20 @@ ROWS_PER_STEP = 4_000  # and the rest of the hour that these end in
 PAGES_PER_STEP = 64
 # Free pages that new hours will fill again are left; giving them back each hour would only make work.
 FREE_PAGES_KEPT = 64
+# Each with the first column of its key, and how many of that an hour has.
+_TABLES = (
+    ("hourly", "hour", 1),
+    ("workload_hourly", "hour", 1),
+    ("service_hourly", "hour", 1),
+    ("service_hourly_tokens", "hour", 1),
+    ("open_device", "slot", SLOTS_PER_HOUR),
+    ("open_workload", "slot", SLOTS_PER_HOUR),
+    ("open_service", "slot", SLOTS_PER_HOUR),
+    ("open_meter", "slot", SLOTS_PER_HOUR),
+    ("hour_price", "hour", 1),
+    ("hour_factor", "hour", 1),
+    ("hour_supply", "hour", 1),
+)
 
 
 class Pruning:
@@ -52,24 +66,26 @@ class Pruning:
 
 def _step(connection: sqlite3.Connection, horizon: int, ids: Ids) -> bool:
     return (
-        any(_delete_hours(connection, table, horizon) for table in HISTORY_TABLES)
+        any(_delete_hours(connection, table, time, per_hour, horizon) for table, time, per_hour in _TABLES)
         or ids.forget_old_workloads(horizon, limit=ROWS_PER_STEP)
         or _give_back(connection)
     )
 
 
-def _delete_hours(connection: sqlite3.Connection, table: str, horizon: int) -> bool:
-    (oldest,) = connection.execute(f"SELECT min(hour) FROM {table}").fetchone()  # noqa: S608  (a name of our own)
-    if oldest is None or oldest >= horizon:
+def _delete_hours(connection: sqlite3.Connection, table: str, time: str, per_hour: int, horizon: int) -> bool:
+    # The names are those written above; none comes from outside.
+    (first,) = connection.execute(f"SELECT min({time}) FROM {table}").fetchone()  # noqa: S608
+    if first is None or first >= horizon * per_hour:
         return False
+    oldest = first // per_hour
     end = min(horizon, oldest + HOURS_PER_STEP)
     enough = connection.execute(
-        f"SELECT hour FROM {table} WHERE hour < ? ORDER BY hour LIMIT 1 OFFSET ?",  # noqa: S608
-        (end, ROWS_PER_STEP),
+        f"SELECT {time} FROM {table} WHERE {time} < ? ORDER BY {time} LIMIT 1 OFFSET ?",  # noqa: S608
+        (end * per_hour, ROWS_PER_STEP),
     ).fetchone()
     if enough is not None:
-        end = max(oldest + 1, int(enough[0]))
-    connection.execute(f"DELETE FROM {table} WHERE hour < ?", (end,))  # noqa: S608
+        end = max(oldest + 1, int(enough[0]) // per_hour)
+    connection.execute(f"DELETE FROM {table} WHERE {time} < ?", (end * per_hour,))  # noqa: S608
     return True
 
 

@@ -13,24 +13,24 @@ from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import alerts as alert_rows
-from . import damage, hourly
+from . import damage, open_hours
 from .alerts import AlertRows
-from .answer import device_rows, service_rows, workload_rows
 from .base import (
     NOTHING_USED,
-    HistoryRow,
     LedgerDamaged,
     LedgerError,
     LedgerLocked,
     LedgerTooNew,
-    ServiceHistoryRow,
+    PriceCommit,
+    Prices,
     Usage,
     UsageCommit,
-    WorkloadHistoryRow,
 )
 from .books import UsageBooks
+from .histories import StoredHistories
 from .peek import reading
 from .place import Place
+from .price_books import PriceBooks
 from .prune import Pruning
 from .store import size_bytes
 from .trouble import describe, is_busy, is_full
@@ -46,7 +46,7 @@ T = TypeVar("T")
 _LOOK_EVERY_NS = 600 * NS_PER_SECOND  # for damage done to the file while it is in use
 
 
-class SqliteLedger:
+class SqliteLedger(StoredHistories):
     """Books in `<state_dir>/ledger.sqlite3`, one transaction a commit.
 
     What could not be written stays in memory and goes with the next commit. At the start LedgerLocked and
@@ -61,6 +61,7 @@ class SqliteLedger:
         self._accounts: dict[str, DeviceAccount] = {}  # of every device ever seen, as last committed
         self._alerts = AlertRows()
         self._books = UsageBooks()
+        self._prices = PriceBooks()
         self._waiting = Waiting()
         self._restarted: set[str] = set()  # devices whose counters restarted since they were last written
         self._suspicion = ""  # why the file is to be looked over before the next write
@@ -86,6 +87,7 @@ class SqliteLedger:
                 raise
         self._accounts, self._alerts = dict(found.accounts), found.alerts
         self._books = UsageBooks(found.usage)
+        self._prices = PriceBooks(found.prices)
         self._last_commit_wall_ns = found.last_commit_wall_ns
 
     def load(self) -> dict[str, DeviceAccount]:
@@ -104,15 +106,23 @@ class SqliteLedger:
         with self._mutex:
             return self._books.all()
 
-    def commit(
+    def load_prices(self) -> Prices:
+        """Give the counters of prices, and what is open. Of a ledger that cannot be read, what memory holds."""
+        found, waiting = self._view(open_hours.read)
+        with self._mutex:
+            counters = self._prices.all()
+        return open_hours.with_open(counters, found or open_hours.OpenHours(), waiting.steps)
+
+    def commit(  # noqa: PLR0917  (each is a part of one commit)
         self,
         accounts: Mapping[str, DeviceAccount],
         entries: Sequence[Entry],
         at: Instant,
         alerts: "Mapping[str, GroupMemory] | None" = None,
         usage: UsageCommit | None = None,
+        prices: PriceCommit | None = None,
     ) -> None:
-        """Store *accounts*, *alerts* and *usage*, and add *entries*. Trouble with the disk only shows in `health`."""
+        """Store all of it, and add *entries* to the history. Trouble with the disk only shows in `health`."""
         with self._mutex:
             self._restarted.update(_with_fallen_counters(self._accounts, accounts))
             self._accounts.update(accounts)
@@ -120,7 +130,9 @@ class SqliteLedger:
                 self._alerts = alert_rows.encode(alerts, self._alerts)
             if usage is not None:
                 self._books.merge(usage)
-            self._waiting.add(entries, usage or NOTHING_USED, first_hour=self._pruning.first_hour(at))
+            if prices is not None:
+                self._prices.merge(prices)
+            self._waiting.add(entries, usage or NOTHING_USED, prices, first_hour=self._pruning.first_hour(at))
             self._committed_at = at
             if at.mono_ns >= self._look_due_ns:
                 self._look_due_ns = at.mono_ns + _LOOK_EVERY_NS
@@ -146,38 +158,10 @@ class SqliteLedger:
             moved_aside=self._place.moved_aside,
         )
 
-    def history(self, start_wall_ns: int, end_wall_ns: int, *, uuid: str | None = None) -> list[HistoryRow]:
-        """Give the hours that overlap ``[start, end)``. A ledger that cannot be read gives what memory holds."""
-        stored, waiting = self._view(
-            lambda connection: hourly.devices_within(connection, start_wall_ns, end_wall_ns, uuid=uuid)
-        )
-        return device_rows([*(stored or ()), *waiting.devices.cells.items()], start_wall_ns, end_wall_ns, uuid=uuid)
-
-    def workload_history(self, start_wall_ns: int, end_wall_ns: int) -> list[WorkloadHistoryRow]:
-        """Give the hours of workloads that overlap ``[start, end)``, as `history` does."""
-        found, waiting = self._view(
-            lambda connection: hourly.workloads_within(connection, start_wall_ns, end_wall_ns)
-        )
-        stored = found or []
-        names = {workload.key: workload for _, _, workload in stored} | waiting.names
-        cells = [*((key, cell) for key, cell, _ in stored), *waiting.workloads.cells.items()]
-        return workload_rows(cells, start_wall_ns, end_wall_ns, names=names)
-
-    def service_history(self, start_wall_ns: int, end_wall_ns: int) -> list[ServiceHistoryRow]:
-        """Give the hours of services that overlap ``[start, end)``, as `history` does."""
-        found, waiting = self._view(
-            lambda connection: (
-                hourly.phases_within(connection, start_wall_ns, end_wall_ns),
-                hourly.tokens_within(connection, start_wall_ns, end_wall_ns),
-            )
-        )
-        phases, tokens = found or ([], [])
-        return service_rows(
-            [*phases, *waiting.phases.cells.items()],
-            [*tokens, *waiting.tokens.cells.items()],
-            start_wall_ns,
-            end_wall_ns,
-        )
+    def device_names(self) -> dict[str, str]:
+        """Give the name of every device, by uuid."""
+        with self._mutex:
+            return {uuid: account.name for uuid, account in self._accounts.items()}
 
     def _view(self, select: Callable[[sqlite3.Connection], T]) -> tuple[T | None, Waiting]:
         """Give what *select* finds in the file, None where it cannot be read, and what was waiting just then."""
@@ -255,9 +239,11 @@ class SqliteLedger:
             counters_now=counters_now,
             alerts=self._alerts,
             usage=self._books,
+            prices=self._prices,
         )
         self._waiting.clear()
         self._books.settle()
+        self._prices.settle()
         self._restarted.clear()
 
     def _failed(self, error: Exception, at: Instant) -> None:

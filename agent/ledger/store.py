@@ -11,12 +11,13 @@ from wattledger.rules.account import DeviceAccount
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 
 from . import alerts as alert_rows
-from . import damage, hourly, rows, usage_rows
+from . import damage, open_rows, price_rows, rows, usage_rows
 from .alerts import AlertRows
-from .base import LedgerDamaged, Usage
+from .base import LedgerDamaged, Prices, Usage
 from .books import UsageBooks
 from .ids import Ids
 from .migrate import migrate
+from .price_books import PriceBooks
 from .prune import Pruning
 from .waiting import Waiting
 
@@ -88,6 +89,7 @@ class Store:
         self._ids = Ids(self._connection)
         self._alerts: AlertRows | None = None  # in the file, where that is known
         self._knows_usage = False  # whether what the books call written is in this file
+        self._knows_prices = False
 
     def _prepare(self, clock: Clock, check_ns: int) -> None:
         migrate(self._connection, self._path)  # first: a file that is refused stays as it is
@@ -128,6 +130,12 @@ class Store:
         self._knows_usage = True
         return usage
 
+    def load_prices(self) -> Prices:
+        """Give the counters of prices. Raises LedgerDamaged, sqlite3.Error."""
+        prices = price_rows.read(self._connection)
+        self._knows_prices = True
+        return prices
+
     def write(
         self,
         accounts: Mapping[str, DeviceAccount],
@@ -138,6 +146,7 @@ class Store:
         counters_now: frozenset[str] | None = frozenset(),
         alerts: AlertRows,
         usage: UsageBooks,
+        prices: PriceBooks,
     ) -> None:
         """Store what changed since the last write, and add what is *waiting*, in one transaction.
 
@@ -151,7 +160,8 @@ class Store:
             for uuid, after in written.items():
                 rows.write(connection, self._ids.device(uuid), self._written.get(uuid), after)
             usage_rows.write(connection, self._ids, usage, everything=not self._knows_usage)
-            hourly.write(connection, self._ids, waiting, names=ChainMap(usage.workloads, waiting.names))
+            open_rows.write(connection, self._ids, waiting, names=ChainMap(usage.workloads, waiting.names))
+            price_rows.write(connection, prices, everything=not self._knows_prices)
             if alerts is not self._alerts:
                 alert_rows.write(connection, self._alerts, alerts)
             if pruning is not None:
@@ -174,7 +184,7 @@ class Store:
                 self._counters_mono_ns[uuid] = at.mono_ns
         self._written.update(written)
         self._alerts = alerts
-        self._knows_usage = True
+        self._knows_usage = self._knows_prices = True
 
     def _encode(
         self, accounts: Mapping[str, DeviceAccount], at: Instant, counters_now: frozenset[str] | None

@@ -6,21 +6,40 @@ from wattledger.exporter.catalog import FAMILIES, subjects_of
 from wattledger.exporter.catalog.family import DeviceFamily, Family, WorkloadFamily
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot, SourceHealth
 from wattledger.rules.account import Baseline, Carried, DeviceAccount
+from wattledger.rules.chain.chain import Stage
+from wattledger.rules.chain.node_energy import NodeBasis
+from wattledger.rules.chain.node_model import NodeSource
+from wattledger.rules.feeds.fallback import FeedState
+from wattledger.rules.feeds.model import Accounting, Factors, Gas, PointKind, Signal
 from wattledger.rules.instant import Instant
+from wattledger.rules.pricing.model import Boundary
 from wattledger.rules.quantity import COUNTERS, Gap, Quantity
 from wattledger.rules.reading import DeviceIdentity, EnergyScope, HostFacts, Reading, SourceKind
 from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
+from wattledger.rules.supply.model import Layer
 from wattledger.rules.tokens.model import Attribution, CounterClass, Role, TokenKind, Withheld
 from wattledger.rules.tokens.totals import Phase, Scope
 from wattledger.rules.tokens.view import Per
 from wattledger.rules.usage.workload import ShareMethod, WorkloadKind
 
+from ..feeds.base import Skipped, Trouble
 from ..workloads.procfs import Unresolved
 
 LabelValues = Mapping[str, tuple[str, ...]]
 
 # Closed by their types. What a reason is depends on the label beside it: that of a failed rule is free text.
-_BY_LABEL: LabelValues = {"source": tuple(SourceKind), "energy_scope": tuple(EnergyScope)}
+_BY_LABEL: LabelValues = {
+    "source": tuple(SourceKind),
+    "energy_scope": tuple(EnergyScope),
+    "accounting": tuple(Accounting),
+    "boundary": tuple(Boundary),
+    "layer": tuple(Layer),
+    "signal": tuple(Signal),
+    "factors": tuple(Factors),
+    "gas": tuple(Gas),
+    "basis": tuple(NodeBasis),
+    "stage": tuple(Stage),
+}
 _BY_LABELS: Mapping[tuple[str, ...], LabelValues] = {
     ("value", "reason"): {"value": ("device", *Quantity), "reason": tuple(Gap)},
     ("source", "reason"): {"reason": tuple(Gap)},
@@ -42,7 +61,14 @@ _BY_LABELS: Mapping[tuple[str, ...], LabelValues] = {
 
 _BY_NAME: Mapping[str, LabelValues] = {
     "wattledger_gpu_holding_processes_unresolved": {"reason": tuple(Unresolved)},
+    "wattledger_carbon_intensity_grams_per_kwh": {"kind": tuple(PointKind)},
+    "wattledger_feed_state_info": {"state": tuple(FeedState)},
+    "wattledger_feed_failures_total": {"reason": tuple(Trouble)},
+    "wattledger_feed_skipped_values_total": {"reason": tuple(Skipped)},
 }
+
+
+_NODE_PREFIX = "wattledger_node_"  # of meters of the node; elsewhere the source is that of samples
 
 
 def closed_labels() -> dict[str, LabelValues]:
@@ -57,6 +83,8 @@ def closed_labels() -> dict[str, LabelValues]:
         values = dict(_BY_LABELS.get(family.labels, {}))
         values |= {label: _BY_LABEL[label] for label in family.labels if label in _BY_LABEL}
         values |= _BY_NAME.get(family.name, {})
+        if family.name.startswith(_NODE_PREFIX) and "source" in family.labels:
+            values["source"] = tuple(NodeSource)
         if isinstance(family, WorkloadFamily):
             values["kind"] = tuple(WorkloadKind)
         if isinstance(family, DeviceFamily):

@@ -11,8 +11,8 @@ from ..config.problem import Origin, Place, Problem, guess, quoted
 from .load import LoadedRules, load_rules
 from .variables import Marker, MarkerError, Variable, read_markers, replaced, variables_of, wrong_value
 
-DEFAULT_PACKS = ("idle", "utilisation", "power", "workloads", "tokens", "agent")
-# Recorded over all hosts of a Prometheus; a host that sees only itself has no use for them.
+DEFAULT_PACKS = ("idle", "utilisation", "power", "workloads", "tokens", "carbon", "agent")
+# What only a Prometheus of many hosts sees; a host that sees only itself has no use for it.
 FLEET_PACK = "fleet"
 
 

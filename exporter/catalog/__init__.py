@@ -3,7 +3,7 @@
 A new device metric is a row in `rules.quantity`, its reading in the source, and one row here.
 """
 
-from . import agent, device, energy, health, identity, mig, rules, services, workloads
+from . import agent, carbon, device, energy, health, identity, mig, node, rules, services, workloads
 from .energy import has_energy
 from .family import (
     DEVICE_LABELS,
@@ -25,6 +25,8 @@ SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("MIG", mig.FAMILIES),
     ("Who used it", workloads.FAMILIES),
     ("Services and tokens", services.FAMILIES),
+    ("Node and facility", node.families(lambda snapshot: snapshot.node)),
+    ("Carbon, supply and cost", carbon.FAMILIES),
     ("Rules and alerts", rules.FAMILIES),
     ("Source of samples", agent.SOURCE_FAMILIES),
     ("The agent itself", agent.AGENT_FAMILIES),

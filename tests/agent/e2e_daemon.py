@@ -137,6 +137,33 @@ class Counters:
         return page
 
 
+@contextmanager
+def scraping(daemon: DaemonProcess, counters: Counters) -> Iterator[None]:
+    """Scrape up to the last moment: what was once on a page must be there after the crash."""
+    stop = threading.Event()
+    bodies: list[bytes] = []
+
+    def scrape() -> None:
+        while not stop.is_set():
+            try:
+                status, body = answer(daemon.url.removeprefix("http://"), "/metrics")
+            except (OSError, http.client.HTTPException):
+                return  # it was killed
+            if status == 200 and body not in bodies[-1:]:
+                bodies.append(body)
+            stop.wait(0.01)
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    for body in bodies:
+        counters.see(Page(body.decode()))
+
+
 class Truth:
     """The boards' own counters against the books, to the millijoule: both ends are read while nothing is drawn."""
 

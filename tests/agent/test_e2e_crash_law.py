@@ -1,44 +1,13 @@
 """The law of the crash, on the daemon as it runs: kill -9 at any moment loses no joule and counts none twice."""
 
-import http.client
 import random
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.agent.books import books
-from tests.agent.daemon_process import DaemonProcess, Page
-from tests.agent.e2e_daemon import Counters, DaemonThrough, Truth, answer, let_pass, machine
-
-
-@contextmanager
-def scraping(daemon: DaemonProcess, counters: Counters) -> Iterator[None]:
-    """Scrape up to the last moment: what was once on a page must be there after the crash."""
-    stop = threading.Event()
-    bodies: list[bytes] = []
-
-    def scrape() -> None:
-        while not stop.is_set():
-            try:
-                status, body = answer(daemon.url.removeprefix("http://"), "/metrics")
-            except (OSError, http.client.HTTPException):
-                return  # it was killed
-            if status == 200 and body not in bodies[-1:]:
-                bodies.append(body)
-            stop.wait(0.01)
-
-    thread = threading.Thread(target=scrape)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    for body in bodies:
-        counters.see(Page(body.decode()))
+from tests.agent.daemon_process import DaemonProcess
+from tests.agent.e2e_daemon import Counters, DaemonThrough, Truth, let_pass, machine, scraping
 
 
 @pytest.mark.parametrize("kills", [30, pytest.param(200, marks=pytest.mark.nightly)])

@@ -17,6 +17,8 @@ from wattledger.agent.ledger import (
     HistoryRow,
     Ledger,
     MemoryLedger,
+    PriceCommit,
+    Prices,
     ServiceHistoryRow,
     Usage,
     UsageCommit,
@@ -24,6 +26,8 @@ from wattledger.agent.ledger import (
 )
 from wattledger.agent.pipeline import Pipeline, SamplerHealth, Toll, fresh_limit_ns
 from wattledger.agent.policy import host_policy, usage_settings
+from wattledger.agent.price_desk import PriceDesk
+from wattledger.agent.price_parts import PriceSettings
 from wattledger.agent.usage_desk import UsageDesk
 from wattledger.agent.workloads.attribution import Attribution
 from wattledger.agent.workloads.simulated import SimulatedProcesses
@@ -31,6 +35,7 @@ from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, 
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.alerting import GroupMemory
 from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.pricing.model import HourPrice
 from wattledger.rules.quantity import Gap, Quantity
 from wattledger.rules.reading import Sample, SourceFailure, SourceKind, XidEvent, without_values
 from wattledger.rules.state import State
@@ -61,19 +66,20 @@ class Books:
     def load_usage(self) -> Usage:
         return self.inner.load_usage()
 
-    def commit(
+    def commit(  # noqa: PLR0917  (as the protocol has it)
         self,
         accounts: Mapping[str, DeviceAccount],
         entries: Sequence[Entry],
         at: Instant,
         alerts: Mapping[str, GroupMemory] | None = None,
         usage: UsageCommit | None = None,
+        prices: PriceCommit | None = None,
     ) -> None:
         assert self.pipeline is not None
         self.shown.append(snapshot(self.pipeline))
         if self.fails:
             raise DiskError
-        self.inner.commit(accounts, entries, at, alerts, usage)
+        self.inner.commit(accounts, entries, at, alerts, usage, prices)
 
     def health(self) -> LedgerHealth:
         return self.inner.health()
@@ -86,6 +92,15 @@ class Books:
 
     def service_history(self, start_wall_ns: int, end_wall_ns: int) -> list[ServiceHistoryRow]:
         return self.inner.service_history(start_wall_ns, end_wall_ns)
+
+    def load_prices(self) -> Prices:
+        return self.inner.load_prices()
+
+    def price_history(self, start_wall_ns: int, end_wall_ns: int) -> list[HourPrice]:
+        return self.inner.price_history(start_wall_ns, end_wall_ns)
+
+    def device_names(self) -> dict[str, str]:
+        return self.inner.device_names()
 
     def close(self) -> None:
         self.inner.close()
@@ -116,6 +131,7 @@ class Host:
                 settings=usage_settings(self.config),
                 token_policy=TokenPolicy(),
             ),
+            prices=PriceDesk(self.ledger.load_prices(), PriceSettings(open_ns=0)),
             fresh_ns=FRESH_NS,
         )
 

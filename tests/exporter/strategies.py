@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from tests.exporter.drawn import COUNTS, TEXTS, WALL_NS, maybe
+from tests.exporter.price_strategies import feeds, nodes, prices
 from tests.exporter.snapshots import NOW
 from wattledger.exporter.catalog import WORKLOAD_NAMES
 from wattledger.exporter.catalog.family import device_label_values
 from wattledger.exporter.delivery import ReceiverKind, ReceiverStats
+from wattledger.exporter.node import NO_NODE
+from wattledger.exporter.prices import NO_PRICES
 from wattledger.exporter.rules_health import AlertView, GroupHealth, RulesHealth
 from wattledger.exporter.snapshot import (
     AgentHealth,
@@ -33,18 +36,6 @@ from wattledger.rules.tokens.totals import Phase, Scope, ServiceTotal
 from wattledger.rules.tokens.view import Per, Ratio, ServiceView
 from wattledger.rules.usage.totals import UsageTotal
 from wattledger.rules.usage.workload import FOLDED, UNATTRIBUTED, ShareMethod, Workload, WorkloadKind
-
-T = TypeVar("T")
-
-# As lists, since st.text never draws surrogates, whatever its alphabet.
-TEXTS = st.lists(st.sampled_from('\\"\n\r\ud800\udfff}{,=# é€😀') | st.characters(), max_size=8).map("".join)
-COUNTS = st.integers(0, 2**63)
-WALL_NS = st.integers(0, 2**62)
-
-
-def maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
-    """Give *strategy*'s values, or None."""
-    return st.none() | strategy
 
 
 def _values(quantities: st.SearchStrategy[Quantity]) -> st.SearchStrategy[Values]:
@@ -242,8 +233,10 @@ def _services(draw: st.DrawFn, number: int) -> ServiceView:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Give snapshots of up to three devices with different uuids."""
-    devices = tuple(draw(_views(number)) for number in range(draw(st.integers(0, 3))))
+    """Give snapshots of up to three devices with different uuids, or of one with grams, money, feeds and meters."""
+    is_priced = draw(st.booleans())  # not both: one draw has its limit
+    devices = tuple(draw(_views(number)) for number in range(draw(st.integers(0, 1 if is_priced else 3))))
+    services = tuple(draw(_services(number)) for number in range(draw(st.integers(0, 1 if is_priced else 2))))
     return Snapshot(
         at=NOW,
         sample_at=draw(maybe(st.builds(Instant, COUNTS, WALL_NS))),
@@ -276,7 +269,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
                 http_requests=maybe(st.dictionaries(st.integers(100, 599), COUNTS, max_size=3)),
             )
         ),
-        rules=draw(_rules()),
+        rules=RulesHealth() if is_priced else draw(_rules()),
         usage=draw(_usage(devices)),
-        services=tuple(draw(_services(number)) for number in range(draw(st.integers(0, 2)))),
+        services=services,
+        feeds=tuple(draw(feeds(level)) for level in range(draw(st.integers(0, 2)))) if is_priced else (),
+        prices=draw(prices([service.service for service in services])) if is_priced else NO_PRICES,
+        node=draw(nodes()) if is_priced else NO_NODE,
     )

@@ -32,6 +32,9 @@ CONTRACT = {
     "wattledger_workload_energy_joules_total": (*DEVICE, "kind", "workload", "state", "method"),
     "wattledger_service_energy_joules_total": ("service", "model", "scope"),
     "wattledger_service_tokens_total": ("service", "model", "kind"),
+    "wattledger_node_energy_joules_total": ("domain", "source"),
+    "wattledger_emissions_grams_total": ("accounting", "zone", "boundary"),
+    "wattledger_cost_total": ("currency", "boundary"),
     "wattledger_source_success": ("source",),
     "wattledger_source_duration_seconds": ("source",),
     "wattledger_tick_duration_seconds": (),
@@ -46,6 +49,8 @@ def test_the_families_of_the_contract_have_exactly_their_labels() -> None:
     assert {name: labels.get(name) for name in CONTRACT} == CONTRACT
     assert labels["wattledger_gpu_info"][:5] == ("gpu", "uuid", "name", "pci_bus_id", "driver_version")
     assert labels["wattledger_build_info"][0] == "version"
+    for name in ("wattledger_carbon_intensity_grams_per_kwh", "wattledger_feed_age_seconds"):
+        assert {"zone", "provider"} < set(labels[name])
 
 
 def test_names_are_unique_prefixed_and_of_base_units() -> None:
@@ -55,7 +60,10 @@ def test_names_are_unique_prefixed_and_of_base_units() -> None:
         # The one name that is not ours is Prometheus's own.
         assert family.name == "ALERTS" or re.fullmatch(r"wattledger_[a-z][a-z0-9_]*[a-z]", family.name)
         assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
-        assert not re.search(r"_(mj|mw|ns|ms|percent|mib|kwh|mhz)(_|$)", family.name)
+        # Intensities and prices are per kWh, as everybody tells them; what is counted is in joules.
+        name = family.name.removesuffix("_per_kwh")
+        assert not re.search(r"_(mj|mw|ns|ms|percent|mib|kwh|mhz)(_|$)", name)
+        assert family.kind is Kind.GAUGE or name == family.name
         # Prometheus attaches these to every scraped series and renames ours: exported_job, as the documents say.
         assert not {"instance", "job"} & set(family.all_labels)
         assert "instance" not in family.optional_labels

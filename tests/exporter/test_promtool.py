@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.exporter.price_snapshots import priced
 from tests.exporter.snapshots import busy, instances, lost, reading, view
 from tests.prometheus3 import Program, prometheus3
 from tests.servers import need
@@ -31,7 +32,8 @@ def full_pages() -> tuple[bytes, bytes]:
         SourceKind.NVML, success=False, reason=Gap.TIMEOUT, last_success_wall_ns=1, duration_ns=1, driver_calls=1
     )
     unknown = view(1, state=State.UNKNOWN, state_detail="process list")
-    well = busy(instances(view(), 2), reading(unknown, gaps={Quantity.PROCESSES: Gap.NO_PERMISSION}), lost(view(2)))
+    devices = instances(view(), 2), reading(unknown, gaps={Quantity.PROCESSES: Gap.NO_PERMISSION}), lost(view(2))
+    well = priced(busy(*devices))
     ledger = LedgerHealth(writable=True, last_commit_wall_ns=1, size_bytes=1, moved_aside="/x")
     failing = replace(well, source=failed, ledger=ledger)
     return Renderer().render(well, Format.TEXT), Renderer().render(failing, Format.TEXT)

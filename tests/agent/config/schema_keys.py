@@ -1,12 +1,14 @@
 """The keys of the schema as a flat list, for tests that hold documents against them."""
 
 from dataclasses import dataclass
+from types import UnionType
 from typing import Annotated, get_args, get_origin
 
 import msgspec
 
 from wattledger.agent.config.scalars import WordForNone
-from wattledger.agent.config.schema import RESTART_KEYS, Config, Section
+from wattledger.agent.config.schema import RESTART_KEYS, Config
+from wattledger.agent.config.section import Section
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,16 @@ def _rows(type_: object, path: str, info: msgspec.structs.FieldInfo) -> list[Key
             item = get_args(get_args(get_args(inner)[0])[0])[1]
             return [KeyRow(path, f"{mark.word} or list of: {item.form}", mark.word, applied)]
         return [KeyRow(path, mark.form, _default(info, mark.show), applied)]
+    if get_origin(type_) is UnionType:
+        type_ = get_args(type_)[0]
     if isinstance(type_, type) and issubclass(type_, Section):
-        return key_rows(type_, path + ".")
+        return [KeyRow(path, type_.shared, "null", applied)] if type_.shared else key_rows(type_, path + ".")
     if get_origin(type_) is not tuple:
         return _keyed(get_args(type_)[1], path)
     item = get_args(type_)[0]
     if isinstance(item, type) and issubclass(item, Section):
+        if item.shared:
+            return [KeyRow(path, f"list of: {item.shared}", "[]", applied)]
         return key_rows(item, path + "[].")
     return [KeyRow(path, f"list of: {get_args(item)[1].form}", _default(info, _shown_list), applied)]
 

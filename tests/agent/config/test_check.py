@@ -31,25 +31,35 @@ def test_a_good_file_is_ok_and_shows_what_is_in_force(tmp_path: Path) -> None:
         "  gpus        energy=auto corrections=0 exclude=0\n"
         "  states      dwell=5s activity=0.05 maintenance=0\n"
         "  owners      gpus=2\n"
-        "  rules       packs=idle,utilisation,power,workloads,tokens,agent files=0 vars=0 interval=15s\n"
+        "  carbon      feeds=0 residual=0 marginal=0 open=6h\n"
+        "  supply      entries=0\n"
+        "  facility    none\n"
+        "  tariff      none\n"
+        "  rules       packs=idle,utilisation,power,workloads,tokens,carbon,agent files=0 vars=0 interval=15s\n"
         "  alerts      alertmanagers=0 webhooks=0 log=yes\n"
     )
 
 
 def test_a_bad_file_gives_its_problems_and_warnings_and_no_output(tmp_path: Path) -> None:
     file = tmp_path / "c.yml"
-    code, out, err = check(file, "interval: 5\ncarbon: {}\n")
+    (tmp_path / "hook.token").write_text("secret")
+    (tmp_path / "hook.token").chmod(0o644)
+    code, out, err = check(
+        file, "interval: 5\nalerts: {webhooks: [{url: 'http://b', bearer_token_file: hook.token}]}\n"
+    )
     assert (code, out) == (1, "")
     assert err == (
         f"{file}:1:11: interval: `5` has no unit; write 5s\n"
-        f"warning: {file}:2:1: carbon: not part of this version; ignored\n"
+        f"warning: {file}:2:58: bearer_token_file: `hook.token` can be read by every user (mode 0644); "
+        "run chmod o-rwx on it\n"
     )
 
 
 def test_a_warning_alone_leaves_the_file_ok(tmp_path: Path) -> None:
     file = tmp_path / "c.yml"
-    code, out, err = check(file, "carbon: {}\n")
-    assert (code, err) == (0, f"warning: {file}:1:1: carbon: not part of this version; ignored\n")
+    code, out, err = check(file, "states: {dwell: 500ms}\n")
+    assert code == 0
+    assert err.startswith(f"warning: {file}:1:17: states.dwell: `500ms` is shorter than the interval")
     assert out.startswith(f"{file}: ok\n")
 
 

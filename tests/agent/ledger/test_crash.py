@@ -3,6 +3,7 @@
 import os
 import random
 import select
+from dataclasses import replace
 from pathlib import Path
 
 from tests.agent.ledger.crash_child import (
@@ -11,6 +12,7 @@ from tests.agent.ledger.crash_child import (
     accounts_at,
     alerts_at,
     entries_of,
+    prices_in,
     step_of,
     usage_in,
 )
@@ -46,7 +48,7 @@ def _run_and_kill(directory: Path, moment: random.Random) -> int:
 def _go_on(ledger: Ledger, steps: range) -> None:
     for step in steps:
         at = instant_of(step * TICKS_PER_STEP)
-        ledger.commit(accounts_at(step), entries_of(step), at, usage=usage_in(step))
+        ledger.commit(accounts_at(step), entries_of(step), at, usage=usage_in(step), prices=prices_in(step))
 
 
 def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> None:
@@ -70,6 +72,10 @@ def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> N
         assert ledger.workload_history(0, 2**62) == never_killed.workload_history(0, 2**62)
         assert ledger.service_history(0, 2**62) == never_killed.service_history(0, 2**62)
         assert in_order(ledger.load_usage()) == in_order(never_killed.load_usage())
+        assert ledger.price_history(0, 2**62) == never_killed.price_history(0, 2**62)
+        prices, expected = ledger.load_prices(), never_killed.load_prices()
+        assert set(prices.totals) == set(expected.totals)
+        assert replace(prices, totals=()) == replace(expected, totals=())
         if step:
             assert in_order(ledger.load_usage()) == in_order(usage_at(SLOTS, step * TICKS_PER_STEP))
         assert ledger.health().moved_aside == ""

@@ -1,17 +1,21 @@
-"""The law of splitting over UTC hours: whole millijoules, none lost, none made up."""
+"""The law of splitting over UTC hours and their quarters: whole millijoules, none lost, none made up."""
 
 import dataclasses
+from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.agent.ledger.helpers import EPOCH_WALL_NS, entry, instant_of, uuid_of
 from wattledger.agent.ledger import MemoryLedger
-from wattledger.agent.ledger.hours import Cell, hour_of, split, split_shares
+from wattledger.agent.ledger.backlog import Backlog
+from wattledger.agent.ledger.cells import DeviceKey
+from wattledger.agent.ledger.hours import Cell, hour_of, split, split_share_slots, split_shares, split_slots
 from wattledger.agent.ledger.waiting import Waiting
 from wattledger.rules.account import Entry
 from wattledger.rules.apportion import apportion
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND, Instant
+from wattledger.rules.pricing.model import SLOT_NS, SLOTS_PER_HOUR
 from wattledger.rules.state import State
 
 EPOCH_HOUR = hour_of(EPOCH_WALL_NS)
@@ -19,7 +23,7 @@ EPOCH_HOUR = hour_of(EPOCH_WALL_NS)
 
 def split_entry(whole: Entry, *, first_hour: int) -> list[tuple[int, Cell]]:
     cell = Cell(whole.energy_mj, whole.duration_ns, whole.avoidable_mj)
-    return split(cell, whole.end.wall_ns, first_hour=first_hour)
+    return split(cell, whole.end.wall_ns, first=first_hour, unit_ns=NS_PER_HOUR)
 
 
 @st.composite
@@ -121,7 +125,7 @@ def test_conservation_shares_sum_to_themselves_and_to_each_hour(
     whole = Cell(
         sum(share.energy_mj for share in shares), shares[0].duration_ns, sum(share.marked_mj for share in shares)
     )
-    hours = split_shares(shares, end_wall_ns, first_hour=first_hour)
+    hours = split_shares(shares, end_wall_ns, first=first_hour, unit_ns=NS_PER_HOUR)
     sums = [
         (
             hour,
@@ -129,7 +133,7 @@ def test_conservation_shares_sum_to_themselves_and_to_each_hour(
         )
         for hour, cells in hours
     ]
-    assert sums == split(whole, end_wall_ns, first_hour=first_hour)
+    assert sums == split(whole, end_wall_ns, first=first_hour, unit_ns=NS_PER_HOUR)
     for place, share in enumerate(shares):
         mine = [cells[place] for _, cells in hours]
         assert sum(mine, Cell()) == share
@@ -143,16 +147,81 @@ def test_conservation_shares_sum_to_themselves_and_to_each_hour(
 def test_three_shares_of_a_millijoule_each_are_spread_as_the_whole_is() -> None:
     # By themselves, all three would fall into the first half hour.
     ends_ns = EPOCH_WALL_NS + NS_PER_HOUR + NS_PER_HOUR // 2
-    hours = split_shares([Cell(1, NS_PER_HOUR)] * 3, ends_ns, first_hour=0)
+    hours = split_shares([Cell(1, NS_PER_HOUR)] * 3, ends_ns, first=0, unit_ns=NS_PER_HOUR)
     assert [sum(cell.energy_mj for cell in cells) for _, cells in hours] == [2, 1]
 
 
+@given(_entries(), st.integers(0, 80))
+def test_conservation_the_quarters_of_an_hour_sum_to_the_hour(whole: Entry, clipped: int) -> None:
+    first = EPOCH_HOUR + clipped - 10
+    cell = Cell(whole.energy_mj, whole.duration_ns, whole.avoidable_mj)
+    slots = split_slots(cell, whole.end.wall_ns, first_hour=first)
+    numbers = [slot for slot, _ in slots]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    by_hour = groupby(slots, key=lambda item: item[0] // SLOTS_PER_HOUR)
+    folded = [(hour, sum((part for _, part in parts), Cell())) for hour, parts in by_hour]
+    assert folded == split_entry(whole, first_hour=first)
+    for slot, part in slots:
+        assert 0 <= part.marked_mj <= part.energy_mj
+        if slot >= first * SLOTS_PER_HOUR:
+            overlap_ns = min(whole.end.wall_ns, (slot + 1) * SLOT_NS) - max(whole.start.wall_ns, slot * SLOT_NS)
+            assert part.duration_ns == overlap_ns
+
+
+@given(_shares(), st.integers(0, 3 * NS_PER_HOUR), st.integers(0, 60))
+def test_conservation_shares_sum_to_themselves_and_to_each_quarter(
+    shares: list[Cell], end_ns: int, clipped: int
+) -> None:
+    end_wall_ns, first_hour = EPOCH_WALL_NS + 40 * NS_PER_HOUR + end_ns, EPOCH_HOUR + clipped - 10
+    whole = Cell(
+        sum(share.energy_mj for share in shares), shares[0].duration_ns, sum(share.marked_mj for share in shares)
+    )
+    slots = split_share_slots(shares, end_wall_ns, first_hour=first_hour)
+    sums = [
+        (
+            slot,
+            Cell(sum(cell.energy_mj for cell in cells), cells[0].duration_ns, sum(cell.marked_mj for cell in cells)),
+        )
+        for slot, cells in slots
+    ]
+    assert sums == split_slots(whole, end_wall_ns, first_hour=first_hour)
+    for place, share in enumerate(shares):
+        mine = [cells[place] for _, cells in slots]
+        assert sum(mine, Cell()) == share
+        assert all(0 <= cell.marked_mj <= cell.energy_mj for cell in mine)
+
+
+def _backlog(cells: dict[int, int]) -> Backlog[DeviceKey, Cell]:
+    backlog: Backlog[DeviceKey, Cell] = Backlog()
+    backlog.add((((slot, "GPU", State.HELD), Cell(mj, 60)) for slot, mj in cells.items()), first_hour=0)
+    return backlog
+
+
+def _energies(backlog: Backlog[DeviceKey, Cell]) -> dict[int, int]:
+    return {slot: cell.energy_mj for (slot, _, _), cell in backlog.cells.items()}
+
+
 def test_the_backlog_is_bounded_and_loses_its_oldest_hours_first() -> None:
-    backlog = Waiting().devices
-    for hour in range(30):
-        backlog.add([((EPOCH_HOUR + hour, "GPU", State.HELD), Cell(hour, 60))], first_hour=0)
-    assert backlog.trim(first_hour=EPOCH_HOUR + 5, limit=10) == 15
-    assert sorted(hour - EPOCH_HOUR for hour, _, _ in backlog.cells) == list(range(20, 30))
+    backlog = _backlog({hour * SLOTS_PER_HOUR + 1: hour for hour in range(30)})
+    assert backlog.trim(first_hour=5, limit=10) == 15
+    assert _energies(backlog) == {hour * SLOTS_PER_HOUR: hour for hour in range(20, 30)}
+
+
+def test_a_backlog_without_room_forgets_the_quarters_before_it_loses_an_hour() -> None:
+    backlog = _backlog(dict.fromkeys(range(40), 1))
+    assert backlog.trim(first_hour=0, limit=40) == 0
+    assert _energies(backlog) == dict.fromkeys(range(40), 1)
+    assert backlog.trim(first_hour=0, limit=10) == 0
+    assert _energies(backlog) == {hour * SLOTS_PER_HOUR: 4 for hour in range(10)}
+
+
+def test_quarters_that_turned_out_to_be_stored_are_taken_from_the_hour_they_were_folded_into() -> None:
+    backlog = _backlog({0: 1, 1: 2, 6: 4})
+    landed = backlog.copy()
+    backlog.add([((1, "GPU", State.HELD), Cell(10, 60)), ((7, "GPU", State.HELD), Cell(20, 60))], first_hour=0)
+    assert backlog.trim(first_hour=0, limit=2) == 0
+    backlog.remove(landed)
+    assert _energies(backlog) == {0: 10, 4: 20}
 
 
 def test_what_turned_out_to_be_stored_is_taken_from_what_waits_once() -> None:
@@ -163,7 +232,7 @@ def test_what_turned_out_to_be_stored_is_taken_from_what_waits_once() -> None:
         [entry(start_s=60, seconds=60, energy_mj=7), entry(start_s=7200, seconds=1, energy_mj=1)], first_hour=0
     )
     waiting.remove(landed)
-    assert [cell.energy_mj for cell in waiting.devices.cells.values()] == [1, 7]
+    assert [cell.energy_mj for cell in waiting.steps[0].devices.cells.values()] == [1, 7]
     waiting.clear()
     waiting.remove(landed)
     assert waiting.count == 0

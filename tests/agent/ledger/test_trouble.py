@@ -198,7 +198,7 @@ def test_a_commit_that_failed_and_holds_after_all_counts_once(tmp_path: Path) ->
 def test_trouble_keeps_a_bounded_history_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / "state"
     state.write_text("")
-    monkeypatch.setattr("wattledger.agent.ledger.backlog.Backlog.trim.__kwdefaults__", {"limit": 10})
+    monkeypatch.setattr("wattledger.agent.ledger.waiting.MAX_CELLS", 10)
     ledger = SqliteLedger(state, clock=FakeClock())
     for hour in range(20):
         one = entry(start_s=hour * 3600, seconds=3600, energy_mj=1)

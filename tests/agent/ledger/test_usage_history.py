@@ -23,9 +23,10 @@ from tests.agent.ledger.helpers import (
     window_of,
     workload_of,
 )
-from wattledger.agent.ledger import LEDGER_NAME, Ledger, MemoryLedger, SqliteLedger, UsageCommit
+from tests.agent.ledger.ledger_prices import closings_of
+from wattledger.agent.ledger import LEDGER_NAME, Ledger, MemoryLedger, PriceCommit, SqliteLedger, UsageCommit
+from wattledger.agent.ledger.hourly_limit import CELLS_PER_HOUR
 from wattledger.agent.ledger.prune import ROWS_PER_STEP
-from wattledger.agent.ledger.waiting import CELLS_PER_HOUR
 from wattledger.rules.account import Entry
 from wattledger.rules.apportion import apportion
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND
@@ -282,7 +283,7 @@ def test_old_history_goes_with_that_of_the_devices_and_workloads_with_it(tmp_pat
     path = tmp_path / LEDGER_NAME
     assert [row.workload for row in ledger.workload_history(0, 2**62)] == [young]
     assert ledger.service_history(0, 2**62) == []
-    assert (_count(path, "service_hourly"), _count(path, "service_hourly_tokens")) == (0, 0)
+    assert (_count(path, "open_service"), _count(path, "service_hourly_tokens")) == (0, 0)
     assert _count(path, "workload") == 2
     # One that returns gets a row again.
     back = entry(start_s=6 * DAY_S, seconds=60, energy_mj=5)
@@ -304,7 +305,7 @@ def test_hours_with_very_many_workloads_go_in_small_steps(tmp_path: Path) -> Non
     clock.advance(HOUR_S)
     while left[-1]:
         ledger.commit({}, [], clock.advance(1))
-        left.append(_count(tmp_path / LEDGER_NAME, "workload_hourly"))
+        left.append(_count(tmp_path / LEDGER_NAME, "open_workload"))
         assert left[-2] - left[-1] <= ROWS_PER_STEP
         assert len(left) < 20
     for _ in range(3):
@@ -338,19 +339,21 @@ def _size(directory: Path, days: int, workloads: Iterable[Workload]) -> int:
             for hour in range(24)
             for place, state in enumerate((State.ACTIVE, State.HELD))
         ]
-        parts = [part_of(one, workload, 617_283_945, 217_283_945) for one in entries for workload in cast]
-        ledger.commit({}, entries, entries[-1].end, usage=UsageCommit(parts=parts))
+        parts = [part_of(one, workload, 308_641_972, 217_283_945) for one in entries for workload in cast]
+        prices = PriceCommit(closings=closings_of(entries))
+        ledger.commit({}, entries, entries[-1].end, usage=UsageCommit(parts=parts), prices=prices)
     ledger.close()
     return (directory / LEDGER_NAME).stat().st_size
 
 
-def test_the_history_of_a_workload_grows_by_under_1_mb_a_year() -> None:
+def test_the_history_of_a_workload_grows_by_under_1_5_mb_a_year_with_its_prices() -> None:
     shm = Path("/dev/shm")  # noqa: S108  (each directory below is this test's own)
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as directory:
         (Path(directory) / "with").mkdir()
         (Path(directory) / "without").mkdir()
         cast = [workload_of(f"pod-{number}") for number in range(4)]
-        grown = _size(Path(directory) / "with", 365, cast) - _size(Path(directory) / "without", 365, [])
-    mb = grown / len(cast) / 1e6
-    print(f"{mb:.2f} MB a workload-year on one GPU, {grown / len(cast) / (365 * 24 * 2):.1f} bytes a row")
-    assert mb < 1
+        days = 91
+        grown = _size(Path(directory) / "with", days, cast) - _size(Path(directory) / "without", days, [])
+    mb = grown / len(cast) / 1e6 * 365 / days
+    print(f"{mb:.2f} MB a workload-year on one GPU, {grown / len(cast) / (days * 24 * 2):.1f} bytes a row")
+    assert mb < 1.5

@@ -215,10 +215,12 @@ def test_people_can_query_totals_and_history_by_name(tmp_path: Path) -> None:
     found = _sql(tmp_path, "SELECT * FROM workload_totals WHERE workload = 'the pod b' AND uuid = ?", uuid_of(1))
     assert found == [(uuid_of(1), "pod", "the pod b", names, "active", "sm_share", 200.0, 1.0, 0.0)]
     found = _sql(tmp_path, "SELECT * FROM workload_history WHERE workload = 'the pod b' AND uuid = ?", uuid_of(1))
-    assert found == [("2025-11-24T16:00:00Z", uuid_of(1), "pod", "the pod b", names, "active", 200.0, 1.0, 0.0)]
+    unpriced = (None, None, None)
+    used = (uuid_of(1), "pod", "the pod b", names, "active", 200.0, 1.0, 0.0)
+    assert found == [("2025-11-24T16:00:00Z", *used, *unpriced)]
     assert _sql(tmp_path, "SELECT * FROM service_totals") == [("llm", "m", 90.0, 100.0, 30, 7)]
     assert _sql(tmp_path, "SELECT * FROM service_history") == [
-        ("2025-11-24T16:00:00Z", "llm", "m", "serving", 100.0, 90.0, 1.0)
+        ("2025-11-24T16:00:00Z", "llm", "m", "serving", 100.0, 90.0, 1.0, *unpriced)
     ]
     assert _sql(tmp_path, "SELECT kind, tokens FROM token_history ORDER BY kind") == [("output", 7), ("prompt", 30)]
 

@@ -130,7 +130,7 @@ def test_rows_that_cannot_be_are_damage_and_cost_no_account(damage: str, tmp_pat
 def test_damage_in_history_that_a_commit_meets_costs_no_total(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path, clock=FakeClock())
     commit_tick(ledger, 1)
-    _sql(tmp_path, "UPDATE workload_hourly SET energy_mj = 'much'")
+    _sql(tmp_path, "UPDATE open_workload SET energy_mj = 'much'")
     assert ledger.workload_history(0, 2**62) == []
     commit_tick(ledger, 2)
     assert ledger.health().writable, ledger.health().detail
@@ -179,9 +179,9 @@ def test_history_that_only_a_later_agent_knows_is_left_out(tmp_path: Path, caplo
     ledger = SqliteLedger(tmp_path, clock=FakeClock())
     commit_tick(ledger, 1)
     ledger.close()
-    _sql(tmp_path, "UPDATE workload_hourly SET state = 'asleep' WHERE device = 1")
+    _sql(tmp_path, "UPDATE open_workload SET state = 'asleep' WHERE device = 1")
     _sql(tmp_path, "UPDATE workload SET kind = 'robot' WHERE identity = 'a'")
-    _sql(tmp_path, "UPDATE service_hourly SET phase = 'dreaming'")
+    _sql(tmp_path, "UPDATE open_service SET phase = 'dreaming'")
     _sql(tmp_path, "UPDATE service_hourly_tokens SET kind = 'image' WHERE kind = 'prompt'")
     ledger = SqliteLedger(tmp_path, clock=FakeClock())
     caplog.clear()
@@ -189,8 +189,8 @@ def test_history_that_only_a_later_agent_knows_is_left_out(tmp_path: Path, caplo
     (row,) = ledger.service_history(0, 2**62)
     assert (row.phases, len(row.tokens)) == ({}, 1)
     assert [record.message for record in caplog.records] == [
-        "ledger_history_unknown table=workload_hourly rows=3",
-        "ledger_history_unknown table=service_hourly rows=1",
+        "ledger_history_unknown table=open_workload rows=3",
+        "ledger_history_unknown table=open_service rows=1",
         "ledger_history_unknown table=service_hourly_tokens rows=1",
     ]
     assert ledger._suspicion == ""
@@ -207,9 +207,7 @@ def test_a_file_deleted_while_running_is_written_anew_with_all_totals(tmp_path: 
     assert in_order(peek(tmp_path / LEDGER_NAME).usage) == in_order(usage_at(range(2), 1))
 
 
-@pytest.mark.parametrize(
-    "table", ["workload", "workload_total", "workload_hourly", "service_tokens", "service_hourly"]
-)
+@pytest.mark.parametrize("table", ["workload", "workload_total", "open_workload", "service_tokens", "open_service"])
 def test_accounts_and_usage_of_one_commit_are_stored_together(tmp_path: Path, table: str) -> None:
     ledger = SqliteLedger(tmp_path, clock=FakeClock())
     ledger.commit({}, [], instant_of(0))

@@ -9,10 +9,11 @@ from tests.servers import need
 from wattledger.agent.cli import main
 from wattledger.agent.config.document import parse_document
 from wattledger.agent.config.problem import Origin
-from wattledger.agent.rulefiles import Findings, LoadedRules, catalogue_findings, load_pack, pack_names
+from wattledger.agent.rulefiles import FLEET_PACK, Findings, LoadedRules, catalogue_findings, load_pack, pack_names
 from wattledger.agent.rulefiles.label_values import closed_labels
 from wattledger.agent.rulefiles.load import load_rules
 from wattledger.exporter.catalog import FAMILIES
+from wattledger.rules.feeds.fallback import FeedState
 from wattledger.rules.state import State
 
 
@@ -43,6 +44,13 @@ def found(expression: str) -> Findings:
         '{__name__=~"wattledger_gpu_.*_joules_total", gpu="0"}',
         'wattledger_gpu_up{rack=""} or wattledger_gpu_up{unheard_of=""}',
         'wattledger_http_requests_total{code="500"}',
+        'wattledger_emissions_grams_total{accounting="market",boundary="facility",zone="CN-ZJ"}',
+        'wattledger_carbon_intensity_grams_per_kwh{kind!="factor",signal="average",factors="direct",gas="co2"}',
+        'wattledger_feed_state_info{feed="supply:roof",level="0",state=~"late|stale"}',
+        'wattledger_feed_failures_total{reason="timeout"} or wattledger_feed_skipped_values_total{reason="null"}',
+        'wattledger_supply_energy_joules_total{layer!="grid"}',
+        'wattledger_node_power_watts{source="rapl"} or wattledger_node_basis_info{basis="metered"}',
+        'wattledger_facility_loss_joules_total{stage="ups"}',
     ],
 )
 def test_what_the_host_has_is_nothing_to_speak_of(expression: str) -> None:
@@ -93,6 +101,13 @@ def test_a_metric_of_ours_that_does_not_exist_is_a_problem(expression: str, told
         ('wattledger_source_info{source="nvm"}', "did you mean `nvml`?"),
         ('wattledger_source_failure_info{reason="gone"}', "there are unsupported, no_permission"),
         ('wattledger_gpu_energy_method_joules_total{method="guess"}', "there are counter, average_power"),
+        ('wattledger_emissions_grams_total{accounting="place"}', "there are location, market"),
+        ('wattledger_cost_total{boundary="house"}', "there are gpu, node, facility"),
+        ('wattledger_supply_energy_joules_total{layer="on_site"}', "did you mean `onsite`?"),
+        ('wattledger_feed_state_info{state="held"}', "there are fresh, late, stale"),
+        ('wattledger_carbon_intensity_grams_per_kwh{kind="measured"}', "there are actual, estimated, forecast"),
+        ('wattledger_feed_failures_total{reason="null"}', "there are unreachable, timeout, unauthorized"),
+        ('wattledger_node_power_watts{source="nvml"}', "there are rapl, hwmon, ipmi, redfish"),
         ("up == 0", "nothing on this host is named `up`; the rule can work only in a Prometheus that has it"),
         ("wattledger:gpu_power_wats", "no rule here records `wattledger:gpu_power_wats`"),
         (
@@ -160,15 +175,17 @@ def test_closed_labels_come_from_the_catalogue() -> None:
     closed = closed_labels()
     names = {family.name: family.all_labels for family in FAMILIES}
     assert all(set(labels) <= set(names[name]) for name, labels in closed.items())
-    others = {"wattledger_gpu_state_detail_info", "wattledger_service_requests"}  # free text, and states of requests
+    # Free text, states of requests, and those of feeds.
+    others = {"wattledger_gpu_state_detail_info", "wattledger_service_requests", "wattledger_feed_state_info"}
     states = {name for name, labels in names.items() if "state" in labels} - others
     assert states
     assert all(set(closed[name]["state"]) == set(State) for name in states)
     assert set(closed["wattledger_service_requests"]["state"]) == {"running", "waiting"}
+    assert set(closed["wattledger_feed_state_info"]["state"]) == set(FeedState)
     assert "pod" in closed["wattledger_workload_energy_joules_total"]["kind"]
     assert set(closed["wattledger_gpu_clock_hertz"]["domain"]) == {"graphics", "sm", "memory", "video"}
     # Free texts, and numbers of the vendor, are never closed.
-    assert not {"owner", "xid", "path", "detail", "file", "rule", "code"} & {
+    assert not {"owner", "xid", "path", "detail", "file", "rule", "code", "zone", "feed", "level"} & {
         label for one in closed.values() for label in one
     }
 
@@ -177,6 +194,8 @@ def test_closed_labels_come_from_the_catalogue() -> None:
 def test_the_shipped_packs_read_only_what_there_is(name: str) -> None:
     others = [load_pack(other, {}) for other in pack_names() if other != name]
     records = [rule.name for file in others for group in file.groups for rule in group.rules]
+    if name == FLEET_PACK:
+        records.append("up")  # of Prometheus itself, where alone this pack works
     findings = catalogue_findings([load_pack(name, {})], recorded=records)
     assert [str(finding) for finding in (*findings.problems, *findings.warnings)] == []
 

@@ -30,11 +30,15 @@ RUNBOOK = "docs/alerts.md#"
 SEVERITIES = {"info", "warning", "critical"}
 TARGET_LABELS = {"cluster", "instance", "job"}  # what a scrape configuration adds to every series
 
-LABELS_OF = {family.name: family.all_labels for family in FAMILIES}
-OPTIONAL_LABELS_OF = {family.name: frozenset(family.optional_labels) for family in FAMILIES}
+OF_THE_SCRAPE: dict[str, tuple[str, ...]] = {"up": ()}  # a series of Prometheus itself, with the labels of the target
+LABELS_OF = {family.name: family.all_labels for family in FAMILIES} | OF_THE_SCRAPE
+OPTIONAL_LABELS_OF = {family.name: frozenset(family.optional_labels) for family in FAMILIES} | {
+    "up": frozenset[str]()
+}
 # What a scrape makes of labels of ours that it has itself, unless it honours ours.
 EXPORTED_LABELS = {"exported_job", "exported_namespace"}
-EMPTY_LABELS = {"model"}  # that of a service whose models share its energy; Prometheus has no empty labels
+# Those of a service whose models share its energy, and of a file without a zone; Prometheus has no empty labels.
+EMPTY_LABELS = {"model", "zone"}
 
 # The last number or duration before the comment is the default.
 MARKER = re.compile(r"^(?P<code>[^#]*)#\s*var:(?P<name>.*)$", re.MULTILINE)

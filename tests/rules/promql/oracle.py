@@ -120,8 +120,14 @@ class Prometheus:
         return str(json.loads(text)["data"]["version"])
 
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-        self._http.request(method, path, body, headers)
-        reply = self._http.getresponse()
+        try:
+            self._http.request(method, path, body, headers)
+            reply = self._http.getresponse()
+        except ConnectionError:
+            # It hangs up after five minutes in which other tests ran; the next request opens a connection anew.
+            self._http.close()
+            self._http.request(method, path, body, headers)
+            reply = self._http.getresponse()
         return reply.status, reply.read().decode()
 
     def close(self) -> None:

@@ -1,0 +1,51 @@
+"""The options of `wattledger report`; loaded for every command, so it imports next to nothing."""
+
+import argparse
+from pathlib import Path
+
+from wattledger.rules.report.choices import Format, GroupBy
+
+# Not from where they are defined: that would load the prices of every command.
+_BOUNDARIES = ("gpu", "node", "facility")
+
+
+def add_report(command: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    command.description = (
+        "What a stretch of time came to: energy and idle, grams of CO2 by both methods, money, tokens, by whom. "
+        "The month before: --since last-month --until this-month."
+    )
+    command.add_argument("--config", type=Path, metavar="FILE", help="YAML (default /etc/wattledger/wattledger.yaml)")
+    command.add_argument("--state-dir", metavar="DIR", help="where the ledger is (default: as configured)")
+    command.add_argument(
+        "--since",
+        default="7d",
+        metavar="TIME",
+        help="7d (default), today, yesterday, this-month, last-month, boot, 2026-11-01 or 2026-11-01T08:00+01:00",
+    )
+    command.add_argument("--until", default="now", metavar="TIME", help="the end, itself not included (default now)")
+    command.add_argument(
+        "--by", type=GroupBy, choices=list(GroupBy), default=GroupBy.OWNER, help="what the rows are (default owner)"
+    )
+    command.add_argument(
+        "--format", type=Format, choices=list(Format), default=Format.TABLE, help="default: a table for a terminal"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="write there instead of on stdout")
+    command.add_argument("--limit", type=_positive, metavar="N", help="rows of the table (default 20; hours: all)")
+    command.add_argument("--timezone", metavar="TZ", help="such as Asia/Shanghai (default: the tariff's, else UTC)")
+    command.add_argument(
+        "--boundary", choices=_BOUNDARIES, help="what grams and money are of (default: the widest that is known)"
+    )
+    fleet = command.add_argument_group("a fleet, from any server with the API of Prometheus")
+    fleet.add_argument("--prometheus", metavar="URL", help="read from there instead of the ledger")
+    fleet.add_argument("--match", default="", metavar="LABELS", help='which hosts, such as cluster="a",job="gpu"')
+    fleet.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="a token that it asks for")
+    fleet.add_argument("--username", default="", metavar="NAME", help="a user that it asks for, with --password-file")
+    fleet.add_argument("--password-file", type=Path, metavar="FILE", help="the password of that user")
+    fleet.add_argument("--ca-file", type=Path, metavar="FILE", help="CA of its certificate, in PEM")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows; write a whole number from 1 on")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Where carbon intensity, prices, metered energy and PUE come from: one file a provider."""

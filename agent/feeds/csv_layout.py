@@ -1,0 +1,87 @@
+"""Which columns of a CSV file mean what: our own header, and the exports of Electricity Maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattledger.rules.feeds.model import Factors, Measure
+
+VALUE_COLUMNS = {
+    Measure.INTENSITY: ("grams_per_kwh", "g/kWh"),
+    Measure.PRICE: ("price_per_kwh", ""),
+    Measure.ENERGY: ("kwh", "kWh"),
+    Measure.PUE: ("pue", ""),
+}
+"""The column of each measure, and its unit."""
+
+# Both generations of the headers that electricitymaps.com has exported, in small letters.
+_EXPORT_TIME = "datetime (utc)"
+_EXPORT_ZONE = "zone id"
+_EXPORT_ESTIMATED = "data estimated"
+_EXPORT_VALUE = "carbon intensity gco₂eq/kwh "
+_EXPORT_FACTORS = {
+    Factors.DIRECT: ("(direct)",),
+    Factors.LIFECYCLE: ("(lca)", "(life cycle)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Indices of columns, None where there is none. `is_utc`: times without an offset are of UTC by the header."""
+
+    start: int
+    value: int
+    value_name: str
+    end: int | None = None
+    zone: int | None = None
+    estimated: int | None = None
+    is_utc: bool = False
+
+    @property
+    def widest(self) -> int:
+        """Give how many cells a row needs at least."""
+        return 1 + max(self.start, self.value, self.end or 0, self.zone or 0, self.estimated or 0)
+
+
+def layout_of(header: Sequence[str], measure: Measure, factors: Factors) -> Layout:
+    """Give what the columns of *header* mean. Raises ValueError with what is wrong and the cure."""
+    names = [" ".join(name.split()).casefold() for name in header]
+    if _EXPORT_TIME in names:
+        return _export(names, measure, factors)
+    name, _ = VALUE_COLUMNS[measure]
+    if "from" not in names or name not in names:
+        found = ", ".join(header)[:200]
+        cure = f"write the header from,to,{name}"
+        if len(names) == 1 and ";" in names[0]:
+            cure = "divide columns by commas, not by semicolons"
+        raise ValueError(f"the header is {found!r}; {cure}")
+    wanted = [column for column in ("from", "to", name) if names.count(column) > 1]
+    if wanted:
+        raise ValueError(f"the column {wanted[0]!r} stands twice; keep one of them")
+    return Layout(
+        start=names.index("from"),
+        value=names.index(name),
+        value_name=name,
+        end=names.index("to") if "to" in names else None,
+    )
+
+
+def _export(names: list[str], measure: Measure, factors: Factors) -> Layout:
+    if measure is not Measure.INTENSITY:
+        raise ValueError(f"this export of Electricity Maps holds carbon intensities, and no {measure}")
+    wanted = [_EXPORT_VALUE + ending for ending in _EXPORT_FACTORS[factors]]
+    found = [index for index, name in enumerate(names) if name in wanted]
+    if not found:
+        raise ValueError(
+            f"this export of Electricity Maps has no column of {factors} intensity, such as {wanted[0]!r}; "
+            "export it again, or set `factors`"
+        )
+    return Layout(
+        start=names.index(_EXPORT_TIME),
+        value=found[0],
+        value_name=names[found[0]],
+        zone=names.index(_EXPORT_ZONE) if _EXPORT_ZONE in names else None,
+        estimated=names.index(_EXPORT_ESTIMATED) if _EXPORT_ESTIMATED in names else None,
+        is_utc=True,
+    )

@@ -1,0 +1,1 @@
+"""Who supplied the load, hour by hour and each joule once: generation, storage, lines, contracts, certificates."""
