@@ -44,7 +44,10 @@ def growths(series: Series, unit: Decimal) -> Iterator[tuple[int, int]]:
 
 def member(kinds: type[KindT], text: str) -> KindT | None:
     """Give the member with this name; None for what only a later agent knows."""
-    return next((kind for kind in kinds if kind.value == text), None)
+    try:
+        return kinds(text)
+    except ValueError:
+        return None
 
 
 def host_of(series: Series) -> str:

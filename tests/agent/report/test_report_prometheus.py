@@ -116,7 +116,7 @@ def test_how_many_hours_are_asked_for_at_once_goes_by_the_number_of_series() -> 
     server = FleetServer(many)
     with fleet(server) as listening:
         fleets = source(PrometheusPlace(listening.url))
-        assert fleets._hours_at_once() == 2
+        assert fleets._hours_at_once() == 4
 
 
 def test_long_matchers_go_as_a_form() -> None:
