@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -40,13 +40,13 @@ class HourKnowledge:
     tariffs: Tariffs | None = None
     node: NodeDesk | None = None
 
-    def facts(self, hour: int, energies: Mapping[Boundary, Quarters], now_wall_ns: int) -> HourFacts:
-        """Give what is known of an hour in which the GPUs took *energies*, as far as it has gone by now."""
+    def facts(self, hour: int, gpu: Quarters, now_wall_ns: int) -> HourFacts:
+        """Give what is known of an hour in which the GPUs took *gpu*, as far as it has gone by now."""
         settings, start = self.settings, hour * NS_PER_HOUR
-        around = self._surroundings(hour, energies[Boundary.GPU], now_wall_ns)
+        around = self._surroundings(hour, gpu, now_wall_ns)
         facts = HourFacts(
             hour,
-            {Boundary.GPU: energies[Boundary.GPU]} | around.energies,
+            {Boundary.GPU: gpu} | around.energies,
             location=self._resolve(LOCATION, start) if settings.has_carbon else (),
             residual=self._resolve(RESIDUAL, start) if settings.has_residual else None,
             prices=() if self.tariffs is None else self.tariffs.points(start, start + NS_PER_HOUR),
@@ -84,7 +84,8 @@ class HourKnowledge:
     def _node_of(self, slot: int, gpu_mj: int, now_wall_ns: int) -> tuple[int, MeteredAt, int, bool]:
         """Give the energy of the node in a quarter hour, where it was metered, for how long, and whether it is known.
 
-        Where it is not, losses of the house are on top of the GPUs alone. A quarter that is yet to come took nothing.
+        Where it is not, losses are on top of the GPUs alone, which are metered behind the power supplies. A quarter
+        that is yet to come took nothing.
         """
         if self.node is not None and slot * SLOT_NS < now_wall_ns:
             energy, duration_ns = self.node.energy(slot, gpu_mj, now_wall_ns)
@@ -92,7 +93,7 @@ class HourKnowledge:
                 return energy.energy_mj, energy.at, duration_ns, True
         duration_ns = max(1, min(now_wall_ns - slot * SLOT_NS, SLOT_NS))
         is_empty = self.node is not None and slot * SLOT_NS >= now_wall_ns
-        return gpu_mj, MeteredAt.SUPPLY_INPUT, duration_ns, is_empty
+        return gpu_mj, MeteredAt.SUPPLY_OUTPUT, duration_ns, is_empty
 
     def _cover(self, hour: int, facts: HourFacts) -> Cover:
         assert self.supplies is not None  # noqa: S101  (asked for only where there is one)
@@ -120,7 +121,7 @@ class HourKnowledge:
         if self.feeds is None:
             return None
         (now, *_) = self.feeds.resolve(PUE, wall_ns, wall_ns + 1)
-        return None if now.value is None else max(now.value, ONE)
+        return None if now.value is None or now.value < ONE else now.value  # no house takes less than its nodes
 
     def _resolve(self, chain: str, start_wall_ns: int) -> Sequence[Resolved]:
         return () if self.feeds is None else self.feeds.resolve(chain, start_wall_ns, start_wall_ns + NS_PER_HOUR)

@@ -43,8 +43,8 @@ class NodeDesk:
         self._book: NodeBook | None = None  # None until the boot of the host is known
         self._overhead_mw = overhead_mw
         self._slots: dict[int, dict[NodeKey, DomainEnergy]] = {}
-        self._claim: NodeEnergy | None = None
-        self._claim_ns = 0
+        self._claim: NodeEnergy | None = None  # of the newest quarter hour
+        self._claim_slot = self._claim_ns = 0
         for (slot, key), energy in (slots or {}).items():
             self._slots.setdefault(slot, {})[key] = energy
 
@@ -78,7 +78,8 @@ class NodeDesk:
         found = node_energy(
             self._slots.get(slot, {}), gpu_mj=gpu_mj, duration_ns=duration_ns, overhead_mw=self._overhead_mw
         )
-        self._claim, self._claim_ns = found, duration_ns
+        if slot >= self._claim_slot:
+            self._claim, self._claim_slot, self._claim_ns = found, slot, duration_ns
         return found, duration_ns
 
     def forget(self, hour_slots: Iterable[int]) -> None:

@@ -52,7 +52,7 @@ class PriceDesk:
         self._supplies = supplies
         self._node = node
         self._knowledge = HourKnowledge(settings, feeds, supplies, tariffs, node)
-        slots = {slot: {Boundary.GPU: found.gpu_mj} for slot, found in prices.open_slots.items()}
+        slots = {slot: found.gpu_mj for slot, found in prices.open_slots.items()}
         self._book = PriceBook(prices.totals, slots, open_ns=settings.open_ns)
         self._rows: dict[int, HourPrice] = {}  # as they are now, and not stored yet
         self._rows_due_ns = 0
@@ -67,7 +67,7 @@ class PriceDesk:
         self._pass_time(at)
         node = self._take_node(at, boot_id)
         for slot, energy_mj in _by_slot(entries).items():
-            self._book.add(slot, Boundary.GPU, energy_mj)
+            self._book.add(slot, energy_mj)
         is_settled = self._is_settled(at)  # before the news is taken: what made it so is then among it
         self._take_changes()
         if not is_settled:
@@ -122,7 +122,6 @@ class PriceDesk:
             currency=self._settings.currency,
             price=self._knowledge.price_at(at.wall_ns),
             rates=dict(self._rates(at, services)),
-            hour=self._hour(at.wall_ns // NS_PER_HOUR),
             open_uncovered_mj=self._uncovered(),
             corrections=self._corrections,
             pue=self._knowledge.pue_at(at.wall_ns),
@@ -191,8 +190,8 @@ class PriceDesk:
             self._book.changed(slot * SLOT_NS, slot * SLOT_NS + 1)
         return commit
 
-    def _facts(self, hour: int, energies: Mapping[Boundary, Quarters]) -> HourFacts:
-        return self._knowledge.facts(hour, energies, self._now_wall_ns)
+    def _facts(self, hour: int, gpu: Quarters) -> HourFacts:
+        return self._knowledge.facts(hour, gpu, self._now_wall_ns)
 
     def _rates(self, at: Instant, services: Sequence[ServiceView]) -> Iterator[tuple[str, Rate]]:
         """Give what a kWh came to up to the widest boundary, over the window of each service that has ratios."""
@@ -208,9 +207,6 @@ class PriceDesk:
     def _rate(self, boundary: Boundary, mean: MeanRate) -> Rate:
         grams = {accounting: float(rate / _MICRO) for accounting, rate in mean.grams.items()}
         return Rate(boundary, grams, None if mean.cost is None else float(mean.cost / _MICRO))
-
-    def _hour(self, hour: int) -> HourPrice | None:
-        return next((priced.row for priced in self._book.hours() if priced.row.hour == hour), None)
 
     def _uncovered(self) -> dict[Accounting, int]:
         if not self._settings.has_carbon:

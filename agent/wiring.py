@@ -205,25 +205,8 @@ def build(
         server.close()
         ledger.close()
         raise
-    prices = price_desk(
-        config,
-        clock=clock,
-        ledger=ledger,
-        state_dir=state_folder(config, source.kind),
-        environment=environment,
-        has_meters=source.kind is SourceKind.NVML,
-    )
-    prices.start()
+    pipeline = _pipeline(config, source.kind, environment=environment, clock=clock, ledger=ledger, usage=usage)
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
-    pipeline = Pipeline(
-        kind=source.kind,
-        ledger=ledger,
-        clock=clock,
-        policy=host_policy(config),
-        usage=usage,
-        prices=prices,
-        fresh_ns=fresh_limit_ns(config.interval_ns),
-    )
     started = clock.now()
     health = ConfigHealth(loaded_wall_ns=started.wall_ns)
     notifier = Notifier(environment)
@@ -248,6 +231,36 @@ def build(
     )
     rules.apply(plan)
     return Running(daemon, pipeline, server, supervisor, rules, ledger, notifier, source, config)
+
+
+def _pipeline(
+    config: Config,
+    kind: SourceKind,
+    *,
+    environment: Mapping[str, str],
+    clock: Clock,
+    ledger: Ledger,
+    usage: UsageDesk,
+) -> Pipeline:
+    """Give the way of a sample, with its prices at work."""
+    prices = price_desk(
+        config,
+        clock=clock,
+        ledger=ledger,
+        state_dir=state_folder(config, kind),
+        environment=environment,
+        has_meters=kind is SourceKind.NVML,
+    )
+    prices.start()
+    return Pipeline(
+        kind=kind,
+        ledger=ledger,
+        clock=clock,
+        policy=host_policy(config),
+        usage=usage,
+        prices=prices,
+        fresh_ns=fresh_limit_ns(config.interval_ns),
+    )
 
 
 class Reloader:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wattledger.rules.feeds.model import Accounting
-from wattledger.rules.pricing.model import Boundary, HourPrice, PriceTotal
+from wattledger.rules.pricing.model import Boundary, PriceTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,6 @@ class PricesView:
     currency: str = ""
     price: PriceNow | None = None
     rates: Mapping[str, Rate] = field(default_factory=dict)
-    hour: HourPrice | None = None  # the hour that runs
     open_uncovered_mj: Mapping[Accounting, int] = field(default_factory=dict)  # at the widest boundary
     corrections: int = 0  # values that came anew for hours that had closed
     pue: float | None = None

@@ -23,11 +23,11 @@ def secret_of(feed: Feed, environment: Mapping[str, str]) -> Secret | None:
     """
     token_file, password_file, variable = feed.token_file, feed.password_file, feed.token_variable
     if token_file is not None:
-        return lambda: _from_file("token_file", token_file, must_be_ascii=True)
+        return lambda: secret_from_file("token_file", token_file, must_be_ascii=True)
     if variable:
         return lambda: _from_variable(variable, environment)
     if password_file is not None:
-        return lambda: _from_file("password_file", password_file, must_be_ascii=False)
+        return lambda: secret_from_file("password_file", password_file, must_be_ascii=False)
     return None
 
 
@@ -44,7 +44,11 @@ def credential_of(feed: Feed) -> str:
     return ""
 
 
-def _from_file(key: str, path: Path, *, must_be_ascii: bool) -> str:
+def secret_from_file(key: str, path: Path, *, must_be_ascii: bool) -> str:
+    """Give the secret in the file that the configuration key *key* names.
+
+    Raises FeedError(UNAUTHORIZED) with the place and the cure, never with what stands there.
+    """
     place = f"{key} {path}"
     try:
         # Not blocking: a pipe without a writer would hold up every feed.

@@ -13,7 +13,8 @@ from wattledger.rules.chain.ups import Ups
 
 from ..clock import Clock
 from ..config.facility_schema import ChainEntry, Facility, IpmiMode, NodeEntry, RedfishEntry, UpsEntry
-from ..feeds.base import FeedError, Secret, Trouble, Web
+from ..feeds.base import Secret, Web
+from ..feeds.secrets import secret_from_file
 from ..sources.host import HostSource
 from .catalogue import Catalogue, load_catalogue
 from .hwmon import HwmonMeter
@@ -95,29 +96,12 @@ def _redfish(entry: RedfishEntry, web_of: WebOf) -> HostSource:
     access = RedfishAccess(
         url=entry.url,
         username=entry.username,
-        password=_secret("password_file", entry.password_file),
-        token=_secret("token_file", entry.token_file),
+        password=_secret("password_file", entry.password_file, must_be_ascii=False),
+        token=_secret("token_file", entry.token_file, must_be_ascii=True),
         chassis=entry.chassis,
     )
     return RedfishMeter(web_of(entry), access, period_ns=entry.poll_ns)
 
 
-def _secret(key: str, path: Path | None) -> Secret | None:
-    if path is None:
-        return None
-
-    def read() -> str:
-        try:
-            secret = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise FeedError(
-                Trouble.UNAUTHORIZED, f"{key} {path} cannot be read ({reason}); let this user read it"
-            ) from None
-        if not secret or not secret.isprintable():
-            raise FeedError(
-                Trouble.UNAUTHORIZED, f"{key} {path} is empty or no line of text; write the secret into it"
-            )
-        return secret
-
-    return read
+def _secret(key: str, path: Path | None, *, must_be_ascii: bool) -> Secret | None:
+    return None if path is None else lambda: secret_from_file(key, path, must_be_ascii=must_be_ascii)

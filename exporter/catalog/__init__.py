@@ -25,7 +25,7 @@ SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("MIG", mig.FAMILIES),
     ("Who used it", workloads.FAMILIES),
     ("Services and tokens", services.FAMILIES),
-    ("Node and facility", node.families(lambda snapshot: snapshot.node)),
+    ("Node and facility", node.FAMILIES),
     ("Carbon, supply and cost", carbon.FAMILIES),
     ("Rules and alerts", rules.FAMILIES),
     ("Source of samples", agent.SOURCE_FAMILIES),

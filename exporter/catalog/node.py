@@ -11,11 +11,7 @@ from .units import joules, seconds, watts
 
 if TYPE_CHECKING:
     from wattledger.exporter.node import NodeView
-    from wattledger.exporter.snapshot import Snapshot
     from wattledger.rules.chain.node_model import NodeTotal
-
-NodeOf = Callable[["Snapshot"], "NodeView"]
-"""Gives the node's part of a snapshot."""
 
 _METER = ("domain", "source")
 _SOURCE = ("source",)
@@ -72,83 +68,81 @@ def _losses(view: NodeView) -> Iterator[Row]:
             yield (stage,), joules(energy_mj)
 
 
-def families(node_of: NodeOf) -> tuple[Family, ...]:
-    """Give the families, read from what *node_of* gives of a snapshot."""
+def _family(
+    name: str, text: str, read: Callable[[NodeView], Iterable[Row]], *, labels: tuple[str, ...] = ()
+) -> Family:
+    return host(name, text, lambda snapshot: read(snapshot.node), labels=labels)
 
-    def family(
-        name: str, text: str, read: Callable[[NodeView], Iterable[Row]], *, labels: tuple[str, ...] = ()
-    ) -> Family:
-        return host(name, text, lambda snapshot: read(node_of(snapshot)), labels=labels)
 
-    return (
-        family(
-            "wattledger_node_energy_joules_total",
-            "Energy of the host by its meters, carried on over restarts. domain: node (all of it), psys (the "
-            "processor's platform), package-N and dram-N (a processor, its memory), module-N (a processor with its "
-            "GPUs), psu-N (the input of a power supply). Domains contain each other: they are not to be added up.",
-            _totals(lambda total: joules(total.energy_mj)),
-            labels=_METER,
-        ),
-        family(
-            "wattledger_node_power_watts",
-            "Power of the host by its meters; of a counter the mean between its last two readings.",
-            _powers,
-            labels=_METER,
-        ),
-        family(
-            "wattledger_node_unmetered_seconds_total",
-            "Time whose energy the meter does not know: it was silent, or its counter began anew. It is added when "
-            "the meter answers again.",
-            _totals(lambda total: seconds(total.unmetered_ns)),
-            labels=_METER,
-        ),
-        family(
-            "wattledger_node_meter_resets_total",
-            "Counters of the meter that began anew, as after a boot.",
-            _totals(lambda total: total.resets),
-            labels=_METER,
-        ),
-        family(
-            "wattledger_node_basis_info",
-            "How the energy of the whole node is known, always 1: metered, with the meter that speaks for it; "
-            "estimated, from GPUs and facility.host_overhead_watts; partial, so that none is claimed.",
-            _basis,
-            labels=("basis", *_METER),
-        ),
-        family(
-            "wattledger_node_residual_watts",
-            "What is left of the node's power after its GPUs, processors and memory, as far as they are metered. "
-            "Below 0 the meters contradict each other.",
-            _residual,
-        ),
-        family(
-            "wattledger_node_source_success",
-            "Whether the last reading of this kind of meter succeeded (1) or not (0).",
-            _success,
-            labels=_SOURCE,
-        ),
-        family(
-            "wattledger_node_source_duration_seconds",
-            "Time that the last reading of this kind of meter took.",
-            _durations,
-            labels=_SOURCE,
-        ),
-        family(
-            "wattledger_node_source_absent_info",
-            "Why this kind of meter gives nothing, always 1.",
-            _reasons,
-            labels=("source", "reason"),
-        ),
-        family(
-            "wattledger_facility_energy_joules_total",
-            "Energy at the meter of the house for this host: the node and the losses in front of it, by a PUE or by "
-            "the power chain that is configured.",
-            _facility,
-        ),
-        family(
-            "wattledger_facility_loss_joules_total",
-            "The part of it that was lost, by stage: psu, pdu, ups, cooling; overhead is all of a PUE.",
-            _losses,
-            labels=("stage",),
-        ),
-    )
+FAMILIES: tuple[Family, ...] = (
+    _family(
+        "wattledger_node_energy_joules_total",
+        "Energy of the host by its meters, carried on over restarts. domain: node (all of it), psys (the "
+        "processor's platform), package-N and dram-N (a processor, its memory), module-N (a processor with its "
+        "GPUs), psu-N (the input of a power supply). Domains contain each other: they are not to be added up.",
+        _totals(lambda total: joules(total.energy_mj)),
+        labels=_METER,
+    ),
+    _family(
+        "wattledger_node_power_watts",
+        "Power of the host by its meters; of a counter the mean between its last two readings.",
+        _powers,
+        labels=_METER,
+    ),
+    _family(
+        "wattledger_node_unmetered_seconds_total",
+        "Time whose energy the meter does not know: it was silent, or its counter began anew. It is added when "
+        "the meter answers again.",
+        _totals(lambda total: seconds(total.unmetered_ns)),
+        labels=_METER,
+    ),
+    _family(
+        "wattledger_node_meter_resets_total",
+        "Counters of the meter that began anew, as after a boot.",
+        _totals(lambda total: total.resets),
+        labels=_METER,
+    ),
+    _family(
+        "wattledger_node_basis_info",
+        "How the energy of the whole node is known, always 1: metered, with the meter that speaks for it; "
+        "estimated, from GPUs and facility.host_overhead_watts; partial, so that none is claimed.",
+        _basis,
+        labels=("basis", *_METER),
+    ),
+    _family(
+        "wattledger_node_residual_watts",
+        "What is left of the node's power after its GPUs, processors and memory, as far as they are metered. "
+        "Below 0 the meters contradict each other.",
+        _residual,
+    ),
+    _family(
+        "wattledger_node_source_success",
+        "Whether the last reading of this kind of meter succeeded (1) or not (0).",
+        _success,
+        labels=_SOURCE,
+    ),
+    _family(
+        "wattledger_node_source_duration_seconds",
+        "Time that the last reading of this kind of meter took.",
+        _durations,
+        labels=_SOURCE,
+    ),
+    _family(
+        "wattledger_node_source_absent_info",
+        "Why this kind of meter gives nothing, always 1.",
+        _reasons,
+        labels=("source", "reason"),
+    ),
+    _family(
+        "wattledger_facility_energy_joules_total",
+        "Energy at the meter of the house for this host: the node and the losses in front of it, by a PUE or by "
+        "the power chain that is configured. Where no meter tells the node, the GPUs alone and their losses.",
+        _facility,
+    ),
+    _family(
+        "wattledger_facility_loss_joules_total",
+        "The part of it that was lost, by stage: psu, pdu, ups, cooling; overhead is all of a PUE.",
+        _losses,
+        labels=("stage",),
+    ),
+)

@@ -9,8 +9,8 @@ from wattledger.rules.instant import NS_PER_HOUR
 from .hour import HourFacts, PricedHour, Quarters, TotalKey, price_hour
 from .model import SLOTS_PER_HOUR, Boundary, HourPrice, Priced, PriceTotal, TotalKind
 
-FactsOf = Callable[[int, Mapping[Boundary, Quarters]], HourFacts]
-"""Gives what is known now of an hour with these energies."""
+FactsOf = Callable[[int, Quarters], HourFacts]
+"""Gives what is known now of an hour in which the GPUs took these energies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Closing:
 class _Open:
     """An hour that may be priced anew."""
 
-    energies: dict[Boundary, list[int]] = field(default_factory=dict)
+    gpu: list[int] = field(default_factory=lambda: [0] * SLOTS_PER_HOUR)  # energy by quarter
     priced: PricedHour | None = None  # None: its energy or its values changed since
     counted: Mapping[TotalKey, int] = field(default_factory=dict)  # what of it is in the true numbers
 
@@ -41,7 +41,7 @@ class PriceBook:
     def __init__(
         self,
         totals: Iterable[PriceTotal] = (),
-        open_slots: Mapping[int, Mapping[Boundary, int]] | None = None,
+        open_slots: Mapping[int, int] | None = None,
         *,
         open_ns: int,
     ) -> None:
@@ -52,21 +52,19 @@ class PriceBook:
         for total in totals:
             self._begin(total)
         self._open: dict[int, _Open] = {}
-        for slot, energies in (open_slots or {}).items():
-            for boundary, energy_mj in energies.items():
-                self.add(slot, boundary, energy_mj)
+        for slot, energy_mj in (open_slots or {}).items():
+            self.add(slot, energy_mj)
 
     @property
     def totals(self) -> tuple[PriceTotal, ...]:
         """Give every counter as it is shown."""
         return tuple(self._totals.values())
 
-    def add(self, slot: int, boundary: Boundary, energy_mj: int) -> None:
-        """Add energy to a quarter hour."""
+    def add(self, slot: int, energy_mj: int) -> None:
+        """Add energy of the GPUs to a quarter hour."""
         hour, quarter = divmod(slot, SLOTS_PER_HOUR)
         known = self._open.setdefault(hour, _Open())
-        quarters = known.energies.setdefault(boundary, [0] * SLOTS_PER_HOUR)
-        quarters[quarter] += energy_mj
+        known.gpu[quarter] += energy_mj
         known.priced = None
 
     def changed(self, start_wall_ns: int, end_wall_ns: int) -> None:
@@ -84,7 +82,7 @@ class PriceBook:
         groups: dict[TotalKey, None] = {}
         for hour, known in sorted(self._open.items()):
             if known.priced is None or (in_order and rows):
-                known.priced = _price(hour, known, facts_of)
+                known.priced = price_hour(facts_of(hour, tuple(known.gpu)))
                 rows.append(known.priced.row)
                 groups.update(self._count(known, known.priced.totals))
         for group in groups:
@@ -160,11 +158,3 @@ def _group(key: TotalKey) -> TotalKey:
         accounting, _, boundary = labels
         return kind, (accounting, boundary)
     return (kind, ()) if kind is TotalKind.SUPPLY else key
-
-
-def _price(hour: int, known: _Open, facts_of: FactsOf) -> PricedHour:
-    gpu = known.energies.get(Boundary.GPU, [0] * SLOTS_PER_HOUR)
-    energies = {Boundary.GPU: tuple(gpu)} | {
-        boundary: tuple(quarters) for boundary, quarters in known.energies.items() if boundary is not Boundary.GPU
-    }
-    return price_hour(facts_of(hour, energies))

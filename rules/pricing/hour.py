@@ -283,8 +283,9 @@ def _totals(facts: HourFacts, by_boundary: Mapping[Boundary, Sequence[_Quarter]]
                 add(TotalKind.UNCOVERED, (Accounting.LOCATION, boundary), missing_mj)
                 add(TotalKind.UNCOVERED, (Accounting.MARKET, boundary), quarter.energy_mj - quarter.market_covered_mj)
             if facts.currency:
-                add(TotalKind.COST, (facts.currency, boundary), quarter.cost)
-                add(TotalKind.CREDIT, (facts.currency, boundary), quarter.credit)
+                if quarter.priced_mj:  # a cost of 0 is one that is known
+                    add(TotalKind.COST, (facts.currency, boundary), quarter.cost)
+                    add(TotalKind.CREDIT, (facts.currency, boundary), quarter.credit)
                 add(TotalKind.UNPRICED, (facts.currency, boundary), quarter.energy_mj - quarter.priced_mj)
     for stage, energy_mj in facts.losses.items():
         add(TotalKind.LOSS, (stage,), energy_mj)

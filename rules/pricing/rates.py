@@ -29,11 +29,14 @@ def rate_over(hours: Iterable[PricedHour], start_wall_ns: int, end_wall_ns: int)
     """
     weighed: dict[Boundary, list[tuple[int, int, Priced]]] = {}
     for hour in hours:
+        begin = hour.row.hour * NS_PER_HOUR
+        if begin >= end_wall_ns or begin + NS_PER_HOUR <= start_wall_ns:
+            continue
         for boundary, quarters in hour.quarters.items():
             gpus = hour.quarters[Boundary.GPU]
             for number, quarter in enumerate(quarters):
-                begin = hour.row.hour * NS_PER_HOUR + number * SLOT_NS
-                overlap_ns = min(begin + SLOT_NS, end_wall_ns) - max(begin, start_wall_ns)
+                slot_begin = begin + number * SLOT_NS
+                overlap_ns = min(slot_begin + SLOT_NS, end_wall_ns) - max(slot_begin, start_wall_ns)
                 if overlap_ns > 0 and gpus[number].energy_mj:
                     weighed.setdefault(boundary, []).append((overlap_ns, gpus[number].energy_mj, quarter))
     return {boundary: _mean(parts) for boundary, parts in weighed.items()}

@@ -15,7 +15,7 @@ from wattledger.rules.chain.chain import Pue, Stage
 from wattledger.rules.chain.node_energy import NodeBasis
 from wattledger.rules.chain.node_model import NODE, NodeReading, NodeSource
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND, Instant
-from wattledger.rules.pricing.model import Boundary, TotalKind
+from wattledger.rules.pricing.model import SLOT_NS, Boundary, TotalKind
 from wattledger.rules.state import State
 
 START_NS = 490_000 * NS_PER_HOUR
@@ -69,7 +69,7 @@ class Host:
         meters = {
             (slot, key): energy for slot, found in prices.open_slots.items() for key, energy in found.meters.items()
         }
-        node = NodeDesk(self.controller, prices.nodes, meters, overhead_mw=self.overhead_mw)
+        self.node = node = NodeDesk(self.controller, prices.nodes, meters, overhead_mw=self.overhead_mw)
         self.desk = PriceDesk(prices, PriceSettings(open_ns=NS_PER_HOUR, path=Pue(1_500_000)), node=node)
 
     def restart(self) -> None:
@@ -141,6 +141,16 @@ def test_a_node_whose_meter_is_silent_is_not_claimed_and_losses_are_on_top_of_th
     assert LOAD not in host.totals()
     assert facility(host) == 60 * GPU_MJ * 3 // 2
     assert host.desk.node_view(host.now).basis is NodeBasis.PARTIAL
+    host.ledger.close()
+
+
+def test_a_quarter_hour_that_is_priced_anew_says_nothing_of_how_the_node_is_known_now(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.run(60)
+    before_the_meter = START_NS // SLOT_NS - 1
+    energy, _ = host.node.energy(before_the_meter, GPU_MJ, host.now.wall_ns)
+    assert energy.basis is NodeBasis.PARTIAL
+    assert host.desk.node_view(host.now).basis is NodeBasis.METERED
     host.ledger.close()
 
 

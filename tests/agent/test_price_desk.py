@@ -16,11 +16,13 @@ from wattledger.agent.price_desk import PriceDesk, _by_slot
 from wattledger.agent.price_parts import LOCATION, MARGINAL, PUE, RESIDUAL, SUPPLY, PriceSettings
 from wattledger.exporter.prices import PriceNow, PricesView
 from wattledger.rules.account import Entry
-from wattledger.rules.chain.chain import Pue
+from wattledger.rules.chain.chain import Chain, Pue, Stage
+from wattledger.rules.chain.curve import Curve
+from wattledger.rules.chain.psu import Psu
 from wattledger.rules.feeds.model import Accounting, Caliber, Measure, Series, Signal
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND, Instant
 from wattledger.rules.pricing.hour import Cover
-from wattledger.rules.pricing.model import Boundary, HourPrice, TotalKind
+from wattledger.rules.pricing.model import Boundary, TotalKind
 from wattledger.rules.state import State
 from wattledger.rules.tariff.model import HourSpan, Period, Tariff
 
@@ -206,6 +208,25 @@ def test_a_constant_pue_gives_the_energy_of_the_house() -> None:
     assert host.view().pue == 1.25
 
 
+def test_without_a_meter_of_the_node_its_power_supply_loses_on_top_of_what_the_gpus_draw_behind_it() -> None:
+    supply = Psu(Curve.constant("half", 500_000), rated_mw=10_000_000)
+    host = PricedHost({LOCATION: (world(),)}, replace(HOST, path=Chain(psu=supply)))
+    host.ask()
+    host.tick(4 * KWH)
+    assert host.shown(LOAD, Boundary.FACILITY) == 8 * KWH
+    assert host.shown(TotalKind.LOSS, Stage.PSU) == 4 * KWH
+    assert host.shown(LOAD, Boundary.NODE) == 0
+
+
+def test_a_fed_pue_that_no_house_can_have_is_not_known() -> None:
+    fed = Told(Series(Measure.PUE, "told", "hall"), [(*ALWAYS, 900_000)])
+    host = PricedHost({LOCATION: (world(),), PUE: (fed,)}, replace(HOST, has_pue_feed=True))
+    host.ask()
+    host.tick(2 * KWH, minutes=15)
+    assert host.shown(LOAD, Boundary.FACILITY) == 0
+    assert host.view().pue is None
+
+
 def test_a_pue_of_a_feed_is_that_of_each_quarter_and_without_one_the_house_is_not_known() -> None:
     fed = Told(Series(Measure.PUE, "told", "hall"), [(*ALWAYS, 1_500_000)])
     host = PricedHost({LOCATION: (world(),), PUE: (fed,)}, replace(HOST, has_pue_feed=True))
@@ -284,8 +305,6 @@ def priced_host() -> PricedHost:
 def test_the_view_has_what_holds_now() -> None:
     view = priced_host().view()
     assert (view.currency, view.pue, view.price) == ("EUR", 1.25, PriceNow(300_000, ""))
-    assert isinstance(view.hour, HourPrice)
-    assert view.hour.boundaries[Boundary.FACILITY].energy_mj == 5 * KWH // 4
     assert view.open_uncovered_mj == {Accounting.LOCATION: 0, Accounting.MARKET: 0}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.exporter.pages import Samples, parsed, samples_of, value
 from tests.exporter.snapshots import snapshot
 from wattledger.exporter.catalog.family import Kind
-from wattledger.exporter.catalog.node import families
+from wattledger.exporter.catalog.node import FAMILIES
 from wattledger.exporter.node import NO_NODE, NodeSourceHealth, NodeView
 from wattledger.exporter.render import Format, Renderer
 from wattledger.rules.chain.chain import Stage
@@ -36,8 +38,8 @@ VIEW = NodeView(
 
 
 def page(view: NodeView, page_format: Format = Format.TEXT) -> Samples:
-    renderer = Renderer(families(lambda _: view))
-    return samples_of(parsed(renderer.render(snapshot(), page_format), page_format))
+    page_text = Renderer(FAMILIES).render(replace(snapshot(), node=view), page_format)
+    return samples_of(parsed(page_text, page_format))
 
 
 def test_every_meter_shows_what_it_counted_and_what_it_did_not_see() -> None:
@@ -83,6 +85,6 @@ def test_where_nothing_is_known_nothing_is_shown() -> None:
 
 def test_both_formats_say_the_same_and_counters_are_counters() -> None:
     assert page(VIEW, Format.OPENMETRICS) == page(VIEW)
-    kinds = {family.name: family.kind for family in families(lambda _: VIEW)}
+    kinds = {family.name: family.kind for family in FAMILIES}
     assert all((kind is Kind.COUNTER) is name.endswith("_total") for name, kind in kinds.items())
-    assert len(kinds) == len(families(lambda _: VIEW))
+    assert len(kinds) == len(FAMILIES)

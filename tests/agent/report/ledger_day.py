@@ -1,6 +1,6 @@
 """A day of a small host in a real ledger: hours that are closed, that are open, and one that late energy opened."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,7 +96,7 @@ class LedgerDay:
             for entry, owner, method in drawn
         ]
         for entry in entries:
-            self._book.add(slot_of(entry.start.wall_ns), Boundary.GPU, entry.energy_mj)
+            self._book.add(slot_of(entry.start.wall_ns), entry.energy_mj)
         self.entries += entries
         self.parts += parts
         prices = self._priced(at, closes=closes) if is_priced else PriceCommit()
@@ -117,15 +117,15 @@ class LedgerDay:
         )
 
 
-def facts(hour: int, energies: Mapping[Boundary, Quarters]) -> HourFacts:
+def facts(hour: int, gpu: Quarters) -> HourFacts:
     """Give what is known of an hour: a PUE of 1.25, an intensity, a residual mix, a price and a contract."""
-    load = tuple(energy_mj * 5 // 4 for energy_mj in energies[Boundary.GPU])
+    load = tuple(energy_mj * 5 // 4 for energy_mj in gpu)
     load_mj = sum(load)
     wind_mj = min(load_mj, CONTRACT_MJ)
     start, end = hour * NS_PER_HOUR, (hour + 1) * NS_PER_HOUR
     return HourFacts(
         hour,
-        {Boundary.GPU: energies[Boundary.GPU], Boundary.FACILITY: load},
+        {Boundary.GPU: gpu, Boundary.FACILITY: load},
         location=(Resolved(start, end, intensity(hour), PointKind.ACTUAL, 0, FEED),),
         residual=(Resolved(start, end, 700 * MICRO, PointKind.FACTOR, 0, RESIDUAL),),
         prices=(PricePoint(start, end, price(hour)),),

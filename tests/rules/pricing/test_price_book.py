@@ -1,7 +1,5 @@
 """Open hours and counters: corrections re-price what is open, no counter falls, a restart goes on where it was."""
 
-from collections.abc import Mapping
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,9 +24,11 @@ class Grid:
         self.by_hour: dict[int, int | None] = {}
         self.series = DE
 
-    def facts(self, hour: int, energies: Mapping[Boundary, Quarters]) -> HourFacts:
+    def facts(self, hour: int, gpu: Quarters) -> HourFacts:
         value = self.by_hour.get(hour, self.value)
-        return HourFacts(hour, energies, spans([(60, value)], self.series, start=hour * NS_PER_HOUR), zone="DE")
+        return HourFacts(
+            hour, {Boundary.GPU: gpu}, spans([(60, value)], self.series, start=hour * NS_PER_HOUR), zone="DE"
+        )
 
 
 def location(book: PriceBook) -> dict[str, int]:
@@ -50,7 +50,7 @@ def closed(book: PriceBook) -> int:
 
 def test_what_is_added_is_shown_at_the_next_pricing() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     rows = book.reprice(grid.facts)
     assert [row.hour for row in rows] == [HOUR]
     assert shown(book) == KWH * 400_000_000
@@ -59,38 +59,38 @@ def test_what_is_added_is_shown_at_the_next_pricing() -> None:
 
 def test_a_correction_upwards_shows_at_once_and_one_downwards_waits_until_the_counter_has_caught_up() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     book.reprice(grid.facts)
     for value, expected in ((500_000_000, 500_000_000), (100_000_000, 500_000_000)):
         grid.value = value
         book.changed(START, START + NS_PER_HOUR)
         book.reprice(grid.facts)
         assert shown(book) == KWH * expected
-    book.add(SLOT, Boundary.GPU, 3 * KWH)
+    book.add(SLOT, 3 * KWH)
     book.reprice(grid.facts)
     assert shown(book) == KWH * 500_000_000
-    book.add(SLOT, Boundary.GPU, 2 * KWH)
+    book.add(SLOT, 2 * KWH)
     book.reprice(grid.facts)
     assert shown(book) == 6 * KWH * 100_000_000
 
 
 def test_a_value_that_comes_from_another_zone_after_all_adds_nothing_to_the_sum_of_both() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     grid.series = FR
     book.reprice(grid.facts)
     grid.series = DE
     book.changed(START, START + NS_PER_HOUR)
     book.reprice(grid.facts)
     assert location(book) == {"FR": KWH * 400_000_000, "DE": 0}
-    book.add(SLOT, Boundary.GPU, 2 * KWH)
+    book.add(SLOT, 2 * KWH)
     book.reprice(grid.facts)
     assert location(book) == {"FR": KWH * 400_000_000, "DE": 2 * KWH * 400_000_000}
 
 
 def test_an_hour_closes_when_it_was_over_for_long_enough_and_is_not_priced_anew() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     book.reprice(grid.facts)
     end = START + NS_PER_HOUR + OPEN_NS
     assert book.close(end - 1) == ()
@@ -106,12 +106,12 @@ def test_an_hour_closes_when_it_was_over_for_long_enough_and_is_not_priced_anew(
 
 def test_energy_that_comes_after_the_close_is_priced_by_itself_and_added() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     book.reprice(grid.facts)
     end = START + NS_PER_HOUR + OPEN_NS
     book.close(end)
     grid.value = 100_000_000
-    book.add(SLOT + 1, Boundary.GPU, KWH)
+    book.add(SLOT + 1, KWH)
     book.reprice(grid.facts)
     (late,) = book.close(end)
     assert sum(quarter.location for quarter in late.quarters) == KWH * 100_000_000
@@ -120,9 +120,9 @@ def test_energy_that_comes_after_the_close_is_priced_by_itself_and_added() -> No
 
 def test_a_restart_goes_on_with_open_hours_and_with_what_was_shown() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid()
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     book.reprice(grid.facts)
-    again = PriceBook(book.totals, {SLOT: {Boundary.GPU: KWH}}, open_ns=OPEN_NS)
+    again = PriceBook(book.totals, {SLOT: KWH}, open_ns=OPEN_NS)
     grid.value = 100_000_000
     again.reprice(grid.facts)
     assert shown(again) == KWH * 400_000_000
@@ -132,7 +132,7 @@ def test_a_restart_goes_on_with_open_hours_and_with_what_was_shown() -> None:
 
 def test_energy_that_no_value_is_known_for_is_uncovered_until_one_comes() -> None:
     book, grid = PriceBook(open_ns=OPEN_NS), Grid(None)
-    book.add(SLOT, Boundary.GPU, KWH)
+    book.add(SLOT, KWH)
     book.reprice(grid.facts)
     assert shown(book) == 0
     assert {total.kind: total.shown for total in book.totals}[TotalKind.UNCOVERED] == KWH
@@ -161,7 +161,7 @@ def test_laws_2_and_4_counters_never_fall_and_closed_hours_hold_all_energy(
     stored: dict[int, int] = {}
     total_mj = closed_mj = 0
     for slot, energy_mj, correction, restart, hours in steps:
-        book.add(SLOT + slot, Boundary.GPU, energy_mj)
+        book.add(SLOT + slot, energy_mj)
         stored[SLOT + slot] = stored.get(SLOT + slot, 0) + energy_mj
         total_mj += energy_mj
         if correction is not None:
@@ -174,9 +174,7 @@ def test_laws_2_and_4_counters_never_fall_and_closed_hours_hold_all_energy(
             closed_mj += sum(quarter.energy_mj for quarter in closing.quarters)
             stored = {slot: mj for slot, mj in stored.items() if slot // SLOTS_PER_HOUR != closing.hour}
         if restart:
-            book = PriceBook(
-                book.totals, {slot: {Boundary.GPU: mj} for slot, mj in stored.items()}, open_ns=NS_PER_HOUR
-            )
+            book = PriceBook(book.totals, stored, open_ns=NS_PER_HOUR)
             book.reprice(grid.facts)
         after: dict[object, PriceTotal] = {total.key: total for total in book.totals}
         for key, total in before.items():

@@ -107,6 +107,14 @@ def test_a_negative_price_is_a_credit_and_lowers_no_cost() -> None:
     assert priced.totals[TotalKind.UNPRICED, ("EUR", Boundary.GPU)] == KWH
 
 
+def test_what_no_price_is_known_for_has_no_cost_which_is_not_a_cost_of_nothing() -> None:
+    cost = (TotalKind.COST, ("EUR", Boundary.GPU))
+    unknown = price_hour(facts([KWH] * 4, price=prices([(60, None)]), currency="EUR")).totals
+    assert cost not in unknown
+    assert unknown[TotalKind.UNPRICED, ("EUR", Boundary.GPU)] == 4 * KWH
+    assert price_hour(facts([KWH] * 4, price=prices([(60, 0)]), currency="EUR")).totals[cost] == 0
+
+
 def test_contracts_lower_the_market_based_grams_and_not_the_location_based_ones() -> None:
     cover = Cover(
         contract_mj=3 * KWH,
