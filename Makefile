@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A process for each core; a lone test starts faster without.
+PYTEST = $(BIN)/pytest -n auto --dist worksteal
 STATE := var
 
 .DEFAULT_GOAL := help
@@ -30,10 +32,10 @@ servers: ## install the real servers that tests use (apt, as root); elsewhere th
 	@sh tests/install_servers.sh
 
 test: $(VENV)/developer servers ## set up what tests need and run them
-	@$(BIN)/pytest -m "not nightly" $(ARGS)
+	@$(PYTEST) -m "not nightly" $(ARGS)
 
 nightly: $(VENV)/developer servers ## the long suites too
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 lint:
 	@$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Programs of Prometheus 3 for the nightly run, built from its Go module where a toolchain is at hand, and kept."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -34,8 +35,10 @@ def prometheus3(program: Program, config: pytest.Config) -> str:
     assert config.cache is not None
     folder = config.cache.mkdir(f"{program}-{VERSION}")
     built = folder / program
-    if not built.exists():
-        _build(go, folder, program)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and one of them builds
+        if not built.exists():
+            _build(go, folder, program)
     return str(built)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.attribution_cost import GPUS, SCRAPES, WORKLOADS, measure_attribution
+from tests.bench.commit_cost import CommitCost, measure_commit, measure_usage_commit
 from tests.bench.cost import Cost, measure_costs
 from tests.bench.energy_error import METHODS, energy_errors
 from tests.bench.growth import ledger_bytes_per_gpu_year
@@ -35,6 +36,7 @@ def main() -> int:
             "Energy against the closed-form truth over 60 s, host of 8 GPUs": lambda: _energy(folder),
             "Nothing lost": lambda: _lost(folder),
             "Scale": lambda: _scale(folder),
+            "Ledger": lambda: _ledger(folder),
             "Rules": lambda: _rules(folder),
             "Attribution": lambda: _attribution(folder, options.seconds),
         }
@@ -111,7 +113,6 @@ def _lost(folder: Path) -> list[Row]:
 
 def _scale(folder: Path) -> list[Row]:
     scale = measure_scale(folder)
-    per_year = ledger_bytes_per_gpu_year(folder)
     return [
         Row(
             "16 GPUs x 7 MIG x 64 processes: sample and tick",
@@ -120,7 +121,19 @@ def _scale(folder: Path) -> list[Row]:
             "within the 1 s tick",
             scale.sample_seconds + scale.tick_seconds < 1 and scale.missed_ticks == 0,
         ),
-        Row("ledger growth per GPU-year", f"{per_year / 1e6:.2f} MB", "under 5 MB", per_year < 5e6),
+    ]
+
+
+def _ledger(folder: Path) -> list[Row]:
+    def commit(what: str, cost: CommitCost) -> Row:
+        measured = f"{cost.busy_seconds:.2%} of a core, {cost.whole_seconds * 1000:.1f} ms with the wait for the disk"
+        return Row(what, measured, "under 1 % of a core", cost.busy_seconds < 0.01)
+
+    per_year = ledger_bytes_per_gpu_year(folder)
+    return [
+        commit("commit each second, 8 GPUs", measure_commit(folder)),
+        commit("commit each second, 8 GPUs x 8 workloads among 4,096 that rest", measure_usage_commit(folder)),
+        Row("growth per GPU-year", f"{per_year / 1e6:.2f} MB", "under 5 MB", per_year < 5e6),
     ]
 
 

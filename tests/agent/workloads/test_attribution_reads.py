@@ -1,6 +1,5 @@
-"""What attribution costs each second on a full host, and that it reads /proc seldom."""
+"""Attribution reads /proc seldom on a full host; what it costs is in `make bench`."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -34,20 +33,15 @@ def full(clock: FakeClock, workloads: int) -> Sample:
 
 
 @pytest.mark.parametrize("workloads", [64, 64 * GPUS])
-def test_a_tick_is_cheap(tmp_path: Path, workloads: int) -> None:
+def test_a_process_is_looked_at_again_every_five_seconds_only(tmp_path: Path, workloads: int) -> None:
     clock, proc = FakeClock(), FakeProc(tmp_path)
     for pid in range(1000, 1000 + workloads):
         proc.put(pid, cgroup=f"0::/docker/{pid:064x}\n")
     files = CountingFs(proc.root)
     attribution = Attribution(clock, ProcProcesses(files), settings=SETTINGS)
     attribution.holdings(full(clock, workloads))
-    files.reads, spent_ns = 0, 0
+    files.reads = 0
     for _ in range(SECONDS):
         clock.advance(1)
-        taken = full(clock, workloads)
-        began_ns = time.process_time_ns()
-        attribution.holdings(taken)
-        spent_ns += time.process_time_ns() - began_ns
-    print(f"{workloads} workloads on {GPUS} GPUs: {spent_ns / SECONDS / 1e6:.2f} ms a second")
-    assert spent_ns < SECONDS * 10_000_000 * workloads // 64, "1 % of a core for 64 workloads"
+        attribution.holdings(full(clock, workloads))
     assert files.reads <= workloads * (SECONDS // 5 + 1)
