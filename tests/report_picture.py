@@ -1,4 +1,7 @@
-"""Makes docs/report.png, the report of a simulated month in Chromium: `python -m tests.report_picture`."""
+"""Makes docs/report.png, the report of a simulated month in Chromium: `python -m tests.report_picture`.
+
+`--text` prints the same month as a terminal shows it.
+"""
 
 import argparse
 import shutil
@@ -9,6 +12,7 @@ from pathlib import Path
 from tests.agent.report.made_rows import Scene, made_report
 from tests.chromium import chromium
 from wattledger.agent.report.html import html_report
+from wattledger.agent.report.text import text_report
 
 _PICTURE = Path(__file__).parent.parent / "docs" / "report.png"
 _CHARTS_END = "Math.ceil(document.querySelector('#carbon').getBoundingClientRect().bottom + 24)"
@@ -17,11 +21,14 @@ _CHARTS_END = "Math.ceil(document.querySelector('#carbon').getBoundingClientRect
 def main() -> int:
     """Write the picture; give the exit code."""
     options = _options()
+    scene = Scene()
+    if options.text:
+        print(text_report(made_report(scene), zone=scene.clock, title="last-month", width=120))
+        return 0
     program = shutil.which("chromium")
     if program is None:
         print("chromium is not installed; `make servers` as root installs it", file=sys.stderr)
         return 1
-    scene = Scene()
     text = html_report(made_report(scene), zone=scene.clock, title="last-month")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.html"
@@ -42,6 +49,7 @@ def _options() -> argparse.Namespace:
     command.add_argument("--width", type=int, default=1200, metavar="PIXELS")
     command.add_argument("--scheme", choices=("light", "dark"), default="light")
     command.add_argument("--media", choices=("screen", "print"), default="screen")
+    command.add_argument("--text", action="store_true", help="print the table for a terminal and make no picture")
     command.add_argument("--whole", action="store_true", help="the tables too, not the charts alone")
     return command.parse_args()
 

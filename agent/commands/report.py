@@ -103,6 +103,7 @@ def _source(options: argparse.Namespace, config: Config, period: Period, environ
             options.match,
             username=options.username,
             password_file=options.password_file,
+            headers=tuple(options.header),
         )
         return PrometheusSource(place, period.start_wall_ns, period.end_wall_ns, environment=environment)
     folder = ledger_folder(config.state_dir, config.source.kind)

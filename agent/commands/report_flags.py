@@ -1,12 +1,23 @@
 """The options of `wattledger report`; loaded for every command, so it imports next to nothing."""
 
 import argparse
+import re
 from pathlib import Path
 
 from wattledger.rules.report.choices import Format, GroupBy
 
 # Not from where they are defined: that would load the prices of every command.
 _BOUNDARIES = ("gpu", "node", "facility")
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110
+# A secret on the command line is seen by every user of the host, and the rest is the matter of the transport.
+_NOT_BY_HEADER = {
+    "authorization": "put the secret into a file: --bearer-token-file, or --username and --password-file",
+    "cookie": "put the secret into a file: --bearer-token-file, or --username and --password-file",
+    **dict.fromkeys(
+        ("host", "content-length", "content-type", "transfer-encoding", "connection"), "it is set by itself"
+    ),
+}
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
@@ -42,7 +53,24 @@ def add_report(command: argparse.ArgumentParser) -> None:
     fleet.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="a token that it asks for")
     fleet.add_argument("--username", default="", metavar="NAME", help="a user that it asks for, with --password-file")
     fleet.add_argument("--password-file", type=Path, metavar="FILE", help="the password of that user")
+    fleet.add_argument(
+        "--header",
+        type=_header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="a header of each request, such as 'X-Scope-OrgID: team-a' for a tenant of Mimir; may be repeated",
+    )
     fleet.add_argument("--ca-file", type=Path, metavar="FILE", help="CA of its certificate, in PEM")
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not colon or not _HEADER_NAME.fullmatch(name) or not value.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no header; write it as 'X-Scope-OrgID: team-a'")
+    if name.lower() in _NOT_BY_HEADER:
+        raise argparse.ArgumentTypeError(f"{name} is not for --header; {_NOT_BY_HEADER[name.lower()]}")
+    return name, value
 
 
 def _positive(text: str) -> int:

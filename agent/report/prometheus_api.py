@@ -38,6 +38,7 @@ class PrometheusPlace:
     match: str = ""
     username: str = ""
     password_file: Path | None = None
+    headers: tuple[tuple[str, str], ...] = ()  # of each request; none of them a secret
 
     @property
     def matchers(self) -> str:
@@ -132,13 +133,14 @@ class PrometheusApi:
         return self._web.post(self._url, urlencode(asked).encode(), content_type=_FORM, headers=headers)
 
     def _headers(self) -> Mapping[str, str]:
+        headers = dict(self._place.headers)
         if self._secret is None:
-            return {}
+            return headers
         if not self._place.username:
-            return {"Authorization": f"Bearer {self._secret()}"}
+            return headers | {"Authorization": f"Bearer {self._secret()}"}
         from wattledger.agent.feeds.web_transport import basic_header  # noqa: PLC0415  (loaded with the first request)
 
-        return {"Authorization": basic_header(self._place.username, self._secret())}
+        return headers | {"Authorization": basic_header(self._place.username, self._secret())}
 
     def _told(self, error: FeedError) -> ReportError:
         """Give the failure with the cure that this command has."""

@@ -222,6 +222,24 @@ def test_a_limit_is_a_number_of_rows(capsys: pytest.CaptureFixture[str], limit: 
     assert "is no number of rows; write a whole number from 1 on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("X-Scope-OrgID", "is no header; write it as"),
+        ("X Scope: a", "is no header"),
+        ("X-Scope-OrgID: a\nHost: b", "is no header"),
+        ("authorization: Bearer abc", "put the secret into a file: --bearer-token-file"),
+        ("Host: a", "Host is not for --header; it is set by itself"),
+    ],
+)
+def test_a_header_is_a_name_and_a_value_and_no_secret(
+    capsys: pytest.CaptureFixture[str], header: str, said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["report", "--prometheus", "http://127.0.0.1:1", "--header", header])
+    assert said in capsys.readouterr().err
+
+
 def test_a_terminal_without_the_characters_gets_marks_and_programs_get_utf_8(tmp_path: Path) -> None:
     day = LedgerDay(tmp_path, chat_title="训练/chat")
     day.run(4)

@@ -158,6 +158,16 @@ def test_a_token_is_sent_and_a_user_too(tmp_path: Path) -> None:
             assert {request.headers["authorization"] for request in listening.asked} == {header}
 
 
+def test_headers_go_with_every_request_and_beside_a_login(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("abc")
+    tenant = replace(HERE, headers=(("X-Scope-OrgID", "team-a"),), bearer_token_file=secret)
+    with fleet(FleetServer()) as listening:
+        read_source(source(replace(tenant, url=listening.url)), SPAN)
+        assert {request.headers["x-scope-orgid"] for request in listening.asked} == {"team-a"}
+        assert {request.headers["authorization"] for request in listening.asked} == {"Bearer abc"}
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [

@@ -21,6 +21,7 @@ from wattledger.rules.report.model import DemandMonth, DemandSum, Group, Report
 from wattledger.rules.tariff.demand import DemandCharge, MeteredEnergy
 from wattledger.rules.tariff.model import Demand
 
+README = Path(__file__).parents[3] / "README.md"
 BERLIN = ZoneInfo("Europe/Berlin")
 # Reviewed by eye: 7.354 kWh x 1.25 at the meter; 6.480 kWh are 3.89 J for each of 6,000,000 tokens.
 GOLDEN = """\
@@ -236,3 +237,10 @@ def test_wide_characters_take_two_cells() -> None:
 def test_columns_without_content_are_left_out(tmp_path: Path) -> None:
     assert list(table([Column("a", ["x"]), Column("b", [""])], 80)) == ["a", "-", "x"]
     assert list(table([Column("a", [])], 80)) == []
+
+
+def test_the_report_in_the_readme_is_that_of_the_simulated_month() -> None:
+    scene = Scene()
+    text = text_report(made_report(scene), zone=scene.clock, title="last-month", width=120)
+    shown = text.partition("\n\n- ")[0]
+    assert f"```\n{shown}\n```" in README.read_text(encoding="utf-8"), "python -m tests.report_picture --text"
