@@ -19,6 +19,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from wattledger.exporter.outgoing import Deadline
 from wattledger.rules.instant import NS_PER_SECOND
 
 from .base import FeedError, Trouble
@@ -58,23 +59,14 @@ class Reply:
     body: bytes
 
 
-class _Deadline:
-    """How much time is left. Raises TimeoutError where none is."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end_ns = time.monotonic_ns() + int(seconds * NS_PER_SECOND)
-
-    def left(self) -> float:
-        left_ns = self._end_ns - time.monotonic_ns()
-        if left_ns <= 0:
-            raise TimeoutError
-        return left_ns / NS_PER_SECOND
+def _deadline(seconds: float) -> Deadline:
+    return Deadline(int(seconds * NS_PER_SECOND), time.monotonic_ns)
 
 
 class _Socket(socket.socket):
     """A socket each of whose calls gets what is left of the time: a byte now and then does not extend it."""
 
-    deadline: _Deadline | None = None
+    deadline: Deadline | None = None
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         self._limit()
@@ -90,13 +82,13 @@ class _Socket(socket.socket):
 
     def _limit(self) -> None:
         if self.deadline is not None:
-            self.settimeout(self.deadline.left())
+            self.settimeout(self.deadline.left_seconds())
 
 
 class _TlsSocket(ssl.SSLSocket):
     """The same under TLS. `deadline` is set once the handshake is done, which has its own."""
 
-    deadline: _Deadline | None = None
+    deadline: Deadline | None = None
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
         self._limit()
@@ -108,17 +100,17 @@ class _TlsSocket(ssl.SSLSocket):
 
     def _limit(self) -> None:
         if self.deadline is not None:
-            self.settimeout(self.deadline.left())
+            self.settimeout(self.deadline.left_seconds())
 
 
 class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _connected(self.host, self.port, _Deadline(self.timeout or 0))
+        return _connected(self.host, self.port, _deadline(self.timeout or 0))
 
 
 class _TlsConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        self._deadline = _Deadline(self.timeout or 0)
+        self._deadline = _deadline(self.timeout or 0)
         return _connected(self.host, self.port, self._deadline)
 
     def connect(self) -> None:
@@ -140,7 +132,7 @@ def exchange(call: Call) -> Reply:
     # Its lines have whole URLs, and with them keys.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
     seconds = call.timeout_ns / NS_PER_SECOND
-    deadline = _Deadline(seconds)
+    deadline = _deadline(seconds)
     try:
         with _manager(call) as manager:
             response = manager.urlopen(
@@ -207,16 +199,16 @@ def basic_header(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-def _connected(host: str, port: int, deadline: _Deadline) -> socket.socket:
+def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     failure: OSError | None = None
     for index, (family, kind, protocol, _, place) in enumerate(found):
         sock = _Socket(family, kind, protocol)
         try:
             # One address that swallows packets must not use up the time of the others.
-            sock.settimeout(min(_CONNECT_SECONDS, deadline.left()) / (len(found) - index))
+            sock.settimeout(min(_CONNECT_SECONDS, deadline.left_seconds()) / (len(found) - index))
             sock.connect(place)
-            sock.settimeout(deadline.left())
+            sock.settimeout(deadline.left_seconds())
         except OSError as error:
             sock.close()
             failure = error
@@ -250,9 +242,9 @@ def _excerpt(response: BaseHTTPResponse, headers: Mapping[str, str]) -> bytes:
         return b""
 
 
-def _is_over(deadline: _Deadline) -> bool:
+def _is_over(deadline: Deadline) -> bool:
     try:
-        deadline.left()
+        deadline.left_seconds()
     except TimeoutError:
         return True
     return False

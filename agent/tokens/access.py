@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from wattledger.exporter.outgoing import Wrap
+
 from .addresses import Place
-from .fetch import BODY_BYTES, TIMEOUT_NS, Body, Failure, FetchError, Target, Wrap, fetch
+from .fetch import BODY_BYTES, TIMEOUT_NS, Body, Failure, FetchError, Target, fetch
 from .settings import ConfiguredService
 
 _PORTS = {"http": 80, "https": 443}

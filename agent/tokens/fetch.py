@@ -14,15 +14,12 @@ from enum import StrEnum
 
 import h11
 
+from wattledger.exporter.outgoing import Deadline, Wrap, answer_head, connected, next_event, reason_of, send
 from wattledger.rules.instant import NS_PER_SECOND
 
 TIMEOUT_NS = 2 * NS_PER_SECOND
 BODY_BYTES = 8 << 20
-_RECEIVE_BYTES = 1 << 18
 _HEAD_BYTES = 16 << 10
-
-Wrap = Callable[[socket.socket], socket.socket]
-"""Puts TLS on a connected socket; raises OSError."""
 
 
 class Failure(StrEnum):
@@ -61,20 +58,6 @@ class Body:
     peer: tuple[str, int]
 
 
-class _Deadline:
-    """How much time is left. Raises TimeoutError where none is."""
-
-    def __init__(self, timeout_ns: int, monotonic_ns: Callable[[], int]) -> None:
-        self._monotonic_ns = monotonic_ns
-        self._end_ns = monotonic_ns() + timeout_ns
-
-    def left_seconds(self) -> float:
-        left_ns = self._end_ns - self._monotonic_ns()
-        if left_ns <= 0:
-            raise TimeoutError
-        return left_ns / NS_PER_SECOND
-
-
 def fetch(
     target: Target,
     path: str,
@@ -90,10 +73,10 @@ def fetch(
 
     The timeout covers everything to the last byte; the look-up of a name itself cannot be cut short.
     """
-    deadline = _Deadline(timeout_ns, monotonic_ns)
+    deadline = Deadline(timeout_ns, monotonic_ns)
     doing, late = "connection", Failure.NO_CONNECTION
     try:
-        with _connected(target, deadline) as plain:
+        with connected(target.host, target.port, deadline, device=target.device) as plain:
             doing, late = "TLS handshake", Failure.SILENT
             plain.settimeout(deadline.left_seconds())
             with plain if wrap is None else wrap(plain) as sock:
@@ -105,37 +88,13 @@ def fetch(
     except TimeoutError:
         raise FetchError(late, f"timeout: no {doing} within {timeout_ns / NS_PER_SECOND:g} s") from None
     except OSError as error:
-        # Of a certificate OpenSSL says what is wrong with it in an attribute of its own.
-        reason = getattr(error, "verify_message", None) or error.strerror or str(error)
-        raise FetchError(Failure.NO_CONNECTION, reason) from None
+        raise FetchError(Failure.NO_CONNECTION, reason_of(error)) from None
     except h11.RemoteProtocolError as error:
         raise FetchError(Failure.NOT_HTTP, f"no HTTP answer ({error})") from None
     except h11.LocalProtocolError as error:
         raise FetchError(Failure.REFUSED, f"the request cannot be written as HTTP ({error})") from None
     except UnicodeError:
         raise FetchError(Failure.NO_CONNECTION, "the name of the host is none") from None
-
-
-def _connected(target: Target, deadline: _Deadline) -> socket.socket:
-    # As bytes the host spares the process the tables of IDNA.
-    found = socket.getaddrinfo(target.host.encode("ascii"), target.port, type=socket.SOCK_STREAM)
-    failure: OSError | None = None
-    for index, (family, kind, protocol, _, place) in enumerate(found):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            if target.device:
-                # Routes may change after they were looked at: an address that its container gave up must not lead
-                # to a host of the network outside.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, target.device.encode())
-            # One address that swallows packets must not use up the time of the others.
-            sock.settimeout(deadline.left_seconds() / (len(found) - index))
-            sock.connect(place)
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
-    raise failure or OSError(f"no address for {target.host}")
 
 
 def _request(target: Target, path: str, accept: str, headers: tuple[tuple[str, str], ...]) -> h11.Request:
@@ -151,31 +110,19 @@ def _request(target: Target, path: str, accept: str, headers: tuple[tuple[str, s
 
 
 def _exchange(
-    sock: socket.socket, request: h11.Request, deadline: _Deadline, most_bytes: int, peer: tuple[str, int]
+    sock: socket.socket, request: h11.Request, deadline: Deadline, most_bytes: int, peer: tuple[str, int]
 ) -> Body:
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
-    unsent = memoryview((wire.send(request) or b"") + (wire.send(h11.EndOfMessage()) or b""))
-    while unsent:
-        sock.settimeout(deadline.left_seconds())
-        unsent = unsent[sock.send(unsent) :]
-    is_framed = _check_head(_head(sock, wire, deadline), most_bytes)
+    send(sock, (wire.send(request) or b"") + (wire.send(h11.EndOfMessage()) or b""), deadline)
+    is_framed = _check_head(answer_head(sock, wire, deadline), most_bytes)
     parts: list[bytes] = []
     left = most_bytes
-    while isinstance(event := _next_event(sock, wire, deadline), h11.Data):
+    while isinstance(event := next_event(sock, wire, deadline), h11.Data):
         left -= len(event.data)
         if left < 0:
             raise _too_large(most_bytes)
         parts.append(bytes(event.data))
     return Body(b"".join(parts), is_framed, peer)
-
-
-def _head(sock: socket.socket, wire: h11.Connection, deadline: _Deadline) -> h11.Response:
-    while True:
-        event = _next_event(sock, wire, deadline)
-        if isinstance(event, h11.Response):
-            return event
-        if not isinstance(event, h11.InformationalResponse):
-            raise h11.RemoteProtocolError("the connection ended before an answer")
 
 
 def _check_head(head: h11.Response, most_bytes: int) -> bool:
@@ -197,10 +144,3 @@ def _check_head(head: h11.Response, most_bytes: int) -> bool:
 
 def _too_large(most_bytes: int) -> FetchError:
     return FetchError(Failure.REFUSED, f"the body has more than {most_bytes} bytes")
-
-
-def _next_event(sock: socket.socket, wire: h11.Connection, deadline: _Deadline) -> object:
-    while (event := wire.next_event()) is h11.NEED_DATA:
-        sock.settimeout(deadline.left_seconds())
-        wire.receive_data(sock.recv(_RECEIVE_BYTES))
-    return event
