@@ -25,6 +25,7 @@ class Dialect:
     evaluation_ms: int
     gaps_in_counters: bool  # 2.42 weighs the zero point of a counter before the half distance, 3 after it
     huge: bool  # values whose sums overflow or cancel: 2.42 sums series without compensation
+    pinned_predictions: bool  # predict_linear of a range with `@`, which 2.42 gives only the first step of a subquery
     filters_join: bool  # comparisons that filter, between vectors of which many may match one
     operators: tuple[str, ...]  # those of vectors that 2.42 has otherwise: its atan2 keeps the metric name
 
@@ -34,8 +35,12 @@ class Dialect:
         return SAMPLES * STEP_MS + self.evaluation_ms
 
 
-EITHER = Dialect(137, 500, gaps_in_counters=False, huge=False, filters_join=False, operators=())
-THREE = Dialect(0, 0, gaps_in_counters=True, huge=True, filters_join=True, operators=("atan2",))
+EITHER = Dialect(
+    137, 500, gaps_in_counters=False, huge=False, pinned_predictions=False, filters_join=False, operators=()
+)
+THREE = Dialect(
+    0, 0, gaps_in_counters=True, huge=True, pinned_predictions=True, filters_join=True, operators=("atan2",)
+)
 
 _LABEL_VALUES = {"gpu": ["0", "1", "2"], "host": ["a", "b"], "le": ["0.5", "1", "2.5", "+Inf"], "mode": ["x", "y z"]}
 _METRICS: dict[str, tuple[str, tuple[str, ...]]] = {

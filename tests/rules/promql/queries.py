@@ -47,6 +47,7 @@ _MODIFIERS = [
 ]
 _PINNED = [" @ <0>", " @ <-61>", " @ <-300>", " @ <30>"]
 _modifiers = st.sampled_from(_MODIFIERS + _PINNED)
+_offsets = st.sampled_from([modifier for modifier in _MODIFIERS if "@" not in modifier])
 
 
 def pin(query: str, at_ms: int) -> str:
@@ -90,13 +91,14 @@ def ranges(vectors: Text, *, counters: bool) -> Text:
 def _calls(vectors: Text, scalars: Text, dialect: Dialect) -> Text:
     any_range = ranges(vectors, counters=False)
     counter_range = any_range if dialect.gaps_in_counters else ranges(vectors, counters=True)
+    of_prediction = _modifiers if dialect.pinned_predictions else _offsets
     return st.one_of(
         st.tuples(st.sampled_from(_UNARY), vectors).map(lambda p: f"{p[0]}({p[1]})"),
         st.tuples(st.sampled_from(_OVER_ANY), any_range).map(lambda p: f"{p[0]}({p[1]})"),
         st.tuples(st.sampled_from(_OF_COUNTERS), counter_range).map(lambda p: f"{p[0]}({p[1]})"),
         st.tuples(st.sampled_from(_QUANTILES), any_range).map(lambda p: f"quantile_over_time({p[0]}, {p[1]})"),
         # Not over subqueries with `@`: Prometheus loses their samples there (its issue 18610).
-        st.tuples(_plain_ranges, _modifiers, numbers).map(lambda p: f"predict_linear({p[0]}{p[1]}, {p[2]})"),
+        st.tuples(_plain_ranges, of_prediction, numbers).map(lambda p: f"predict_linear({p[0]}{p[1]}, {p[2]})"),
         st.tuples(vectors, numbers).map(lambda p: f"predict_linear(({p[0]})[5m100ms:30s] offset 1m, {p[1]})"),
         st.tuples(vectors, scalars, scalars).map(lambda p: f"clamp({p[0]}, {p[1]}, {p[2]})"),
         st.tuples(st.sampled_from(["clamp_min", "clamp_max", "round"]), vectors, scalars).map(
