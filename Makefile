@@ -7,7 +7,7 @@ PYTEST = $(BIN)/pytest -n auto --dist worksteal
 STATE := var
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test servers check lint types layers docs dashboards format package nightly bench golden clean chart
+.PHONY: help run demo install test servers check lint types layers docs dashboards format package nightly bench golden clean chart
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ $(BIN)/wattledger: pyproject.toml
 $(VENV)/developer: $(BIN)/wattledger
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group check --group test --group build --group deploy
 	@touch $@
+
+demo: $(BIN)/wattledger ## a simulated host with Prometheus, Alertmanager and, in containers, Grafana
+	@$(BIN)/python -m deploy.compose.demo $(ARGS)
 
 install: $(BIN)/wattledger ## create the virtual environment and install
 

@@ -107,7 +107,9 @@ def _pair(text: str) -> tuple[str, str]:
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, metavar="FILE", help="YAML (default /etc/wattledger/wattledger.yaml)")
     command.add_argument(
-        "--source", metavar="SOURCE", help="auto, nvml, sim or replay:FILE (default auto: nvml where a driver is)"
+        "--source",
+        metavar="SOURCE",
+        help="auto, nvml, sim, dcgm:URL or replay:FILE (default auto: nvml where a driver is)",
     )
     command.add_argument("--interval", metavar="TIME", help="between two ticks, 200ms to 10s (default 1s)")
     command.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")

@@ -185,6 +185,7 @@ class Pipeline:
             divergence_ratio=book.divergence_ratio,
             counter_suspect=book.counter_suspect,
             baselines=book.corrected_baselines(),
+            holding=self._usage.holding_of(uuid),
         )
 
     def _with_owners(self, policy: HostPolicy) -> HostPolicy:

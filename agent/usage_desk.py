@@ -17,7 +17,7 @@ from wattledger.rules.tokens.totals import ServiceWindow
 from wattledger.rules.tokens.view import ServiceView
 from wattledger.rules.usage.book import UsagePolicy, WorkloadBook
 from wattledger.rules.usage.shares import ShareSignals
-from wattledger.rules.usage.workload import Holding
+from wattledger.rules.usage.workload import NOBODY, Holding
 
 from .device_names import DeviceNames
 from .ledger import Usage, UsageCommit
@@ -120,6 +120,10 @@ class UsageDesk:
     def owner_of(self, uuid: str) -> str:
         """Give to whom a device is given; "" for nobody."""
         return self._attribution.owner_of(uuid)
+
+    def holding_of(self, uuid: str) -> Holding:
+        """Give who has to do with a device now."""
+        return self._holdings.get(uuid, NOBODY)
 
     def book(
         self,

@@ -13,7 +13,7 @@ from wattledger.exporter.render import Renderer
 from wattledger.exporter.site import Site
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth
 from wattledger.rules.instant import NS_PER_SECOND
-from wattledger.rules.reading import SourceKind
+from wattledger.rules.reading import REAL_SOURCES, SourceKind
 
 from .clock import Clock
 from .config import Config, ConfigError, KubernetesMode, LoadedConfig, SourceMode, changed_needing_restart
@@ -38,6 +38,8 @@ from .workloads.processes import ForeignProcesses, Processes, ProcProcesses
 from .workloads.procfs import ProcFs
 
 if TYPE_CHECKING:
+    from wattledger.exporter.dcgm.page import DcgmPage
+
     from .workloads.kubernetes.directory import PodDirectory
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ def sampler_settings(config: Config, kind: SourceKind, *, realtime: bool = True)
         replay_path="" if config.source.path is None else str(config.source.path),
         replay_loop=realtime,
         replay_realtime=realtime,
+        dcgm_url=config.source.url,
         log_level=config.log.level,
         log_format=config.log.format,
     )
@@ -83,8 +86,8 @@ def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
 
 
 def state_folder(config: Config, kind: SourceKind) -> Path:
-    """Give where the books of this kind of source are."""
-    return config.state_dir if kind is SourceKind.NVML else config.state_dir / kind.value
+    """Give where the books of this kind of source are. A dcgm-exporter tells of the same boards and counters."""
+    return config.state_dir if kind in REAL_SOURCES else config.state_dir / kind.value
 
 
 def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger, lasts: bool = True) -> UsageDesk:
@@ -153,6 +156,16 @@ def _pods(config: Config, clock: Clock) -> "PodDirectory | None":
     return directory
 
 
+def dcgm_page(config: Config, environment: Mapping[str, str]) -> "DcgmPage | None":
+    """Give the page of dcgm-exporter's names, None where the configuration does not ask for it."""
+    if not config.dcgm.page:
+        return None
+    from wattledger.exporter.dcgm.names import Generation  # noqa: PLC0415  (not where it is turned off)
+    from wattledger.exporter.dcgm.page import DcgmPage  # noqa: PLC0415
+
+    return DcgmPage(Generation(config.dcgm.names.value), host_name(environment))
+
+
 @dataclass(slots=True)
 class Running:
     """A daemon with everything that must be closed after it."""
@@ -188,7 +201,8 @@ def build(
     source = choose_source(config, environment)
     ledger = choose_ledger(config, source.kind, clock)
     pages = PageCache(Renderer())
-    site = Site(pages, now=clock.now, version=__version__)
+    dcgm = dcgm_page(config, environment)
+    site = Site(pages, now=clock.now, version=__version__, dcgm=dcgm)
     server = PageServer(config.listen, site, web_config=config.web_config)
     rules = HostRules(
         clock=clock,
@@ -214,7 +228,7 @@ def build(
         supervisor=supervisor,
         pipeline=pipeline,
         surroundings=Surroundings(
-            publish=pages.publish,
+            publish=pages.publish if dcgm is None else dcgm.beside(pages.publish),
             server_stats=server.stats,
             reload=Reloader(
                 loaded, reload, health=health, supervisor=supervisor, rules=rules, clock=clock, kind=source.kind
@@ -249,7 +263,7 @@ def _pipeline(
         ledger=ledger,
         state_dir=state_folder(config, kind),
         environment=environment,
-        has_meters=kind is SourceKind.NVML,
+        has_meters=kind in REAL_SOURCES,
     )
     prices.start()
     return Pipeline(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .render import Format, Renderer
+    from .render import Format
     from .snapshot import Snapshot
 
 _GZIP_LEVEL = 1  # ten times faster than 9; the page shrinks about twentyfold all the same
@@ -15,6 +15,14 @@ _GZIP_WRAPPER = 31  # zlib: 15 bits of window, plus 16 for a gzip header (of tim
 
 # A page that was asked for is made ready with this many further snapshots: a minute of ticks covers every scraper.
 _READY_SNAPSHOTS = 60
+
+
+class PageRenderer(Protocol):
+    """What makes pages; it is called by one thread at a time."""
+
+    def render(self, snapshot: Snapshot, page_format: Format) -> bytes:
+        """Give the page of *snapshot*."""
+        ...
 
 
 class NoSnapshotError(Exception):
@@ -34,7 +42,7 @@ class _Pages:
 class PageCache:
     """The current snapshot as bytes. `publish` never waits for a page that is being rendered."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: PageRenderer) -> None:
         self._renderer = renderer
         self._lock = threading.Lock()  # over the renderer, which keeps label texts
         self._swap = threading.Lock()  # held for an assignment only

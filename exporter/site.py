@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from .http.model import TEXT, Request, Response, brief
 from .page import NoSnapshotError, PageCache
-from .render import storable
+from .render import Format, storable
 from .render_choice import accepts_gzip, page_format
 
 if TYPE_CHECKING:
     from wattledger.rules.instant import Instant
+
+    from .dcgm.page import DcgmPage
 
 NO_SNAPSHOT = "no sample yet; the daemon has just started"
 
@@ -19,10 +21,13 @@ NO_SNAPSHOT = "no sample yet; the daemon has just started"
 class Site:
     """The pages of one daemon: `/`, `/metrics`, `/-/healthy`, `/-/ready`; anything else is 404.
 
-    *now* gives the present moment, for the age of the data. A request reads the snapshot and changes nothing.
+    *now* gives the present moment, for the age of the data. With *dcgm* there is `/dcgm/metrics` too. A request reads
+    the snapshot and changes nothing.
     """
 
-    def __init__(self, pages: PageCache, *, now: Callable[[], Instant], version: str) -> None:
+    def __init__(
+        self, pages: PageCache, *, now: Callable[[], Instant], version: str, dcgm: DcgmPage | None = None
+    ) -> None:
         self._pages = pages
         self._now = now
         self._version = version
@@ -32,12 +37,15 @@ class Site:
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
         }
+        if dcgm is not None:
+            self._routes["/dcgm/metrics"] = lambda request: self._dcgm_metrics(dcgm, request)
 
     def __call__(self, request: Request) -> Response:
         """Answer *request*."""
         route = self._routes.get(request.path)
         if route is None:
-            return brief(404, "try /, /metrics, /-/healthy or /-/ready")
+            *others, last = self._routes
+            return brief(404, f"try {', '.join(others)} or {last}")
         return route(request)
 
     def _metrics(self, request: Request) -> Response:
@@ -48,10 +56,15 @@ class Site:
             body = self._pages.get(chosen, gzip=gzip)
         except NoSnapshotError:
             return brief(503, NO_SNAPSHOT)
-        headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-store")]
-        if gzip:
-            headers.append(("Content-Encoding", "gzip"))
-        return Response(200, chosen.value, body, tuple(headers))
+        return _scraped(chosen, body, vary="Accept, Accept-Encoding", gzip=gzip)
+
+    def _dcgm_metrics(self, dcgm: DcgmPage, request: Request) -> Response:
+        self._withdraw_expired()
+        snapshot = self._pages.snapshot
+        if snapshot is None:
+            return brief(503, NO_SNAPSHOT)
+        gzip = accepts_gzip(request.headers.get("accept-encoding"))
+        return _scraped(Format.TEXT, dcgm.get(snapshot, gzip=gzip), vary="Accept-Encoding", gzip=gzip)
 
     def _withdraw_expired(self) -> None:
         """Take values off the page that the tick thread, were it alive, would have replaced or withdrawn."""
@@ -80,3 +93,10 @@ class Site:
             no_snapshot=NO_SNAPSHOT,
         )
         return Response(200, CONTENT_TYPE, page, HEADERS)
+
+
+def _scraped(page_format: Format, body: bytes, *, vary: str, gzip: bool) -> Response:
+    headers = [("Vary", vary), ("Cache-Control", "no-store")]
+    if gzip:
+        headers.append(("Content-Encoding", "gzip"))
+    return Response(200, page_format.value, body, tuple(headers))

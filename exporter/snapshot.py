@@ -9,6 +9,7 @@ from wattledger.rules.reading import HostFacts, Reading, SourceKind, without_val
 from wattledger.rules.state import Method, State
 from wattledger.rules.tokens.model import Withheld
 from wattledger.rules.tokens.view import ServiceView
+from wattledger.rules.usage.workload import NOBODY, Holding
 
 from .feeds import FeedHealth
 from .node import NO_NODE, NodeView
@@ -37,6 +38,7 @@ class DeviceView:
     divergence_ratio: float | None = None  # hardware counter over integral of power, last full window
     counter_suspect: bool = False
     baselines: tuple[Baseline, ...] = ()  # in force, corrected
+    holding: Holding = NOBODY  # who has to do with it now
 
 
 @dataclass(frozen=True, slots=True)

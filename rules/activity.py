@@ -37,24 +37,30 @@ def activity(
     reading: Reading, before: Reading | None, baselines: dict[BaselineKind, Baseline], *, threshold: float
 ) -> Activity:
     """Judge one reading. *threshold* is the ratio from which an engine counts as working."""
-    gpm = _gpm(reading)
+    gpm = _most(reading, GPM_ACTIVITY)
+    # That tensor cores and memory rest proves nothing where the SMs are not told, as by default through DCGM.
+    tells_of_sms = _most(reading, (Quantity.ACTIVITY_SM_RATIO,)) is not None
+    rests = tells_of_sms and gpm is not None and gpm < threshold
     utilization = reading.get(Quantity.UTILIZATION_GPU_RATIO)
+    if utilization is None and not tells_of_sms:
+        utilization = _most(reading, (Quantity.ACTIVITY_GRAPHICS_RATIO,))
     busy = utilization is not None and utilization >= threshold
-    spinning = busy and gpm is not None and gpm < threshold
+    spinning = busy and rests
     side_work = _engines(reading) >= threshold or _traffic(reading, before) >= TRAFFIC_BYTES_PER_SECOND
     works: bool | None
     if busy or side_work or (gpm is not None and gpm >= threshold):
         works = True
-    elif utilization is not None or gpm is not None or reading.processes == ():
+    elif utilization is not None or rests or reading.processes == ():
         works = False  # without a process nobody is there to work, as on a MIG board at rest
     else:
         works = _above_baseline(reading, baselines)
     return Activity(works=works, held=_held(reading), spinning=spinning and not side_work)
 
 
-def _gpm(reading: Reading) -> float | None:
+def _most(reading: Reading, quantities: tuple[Quantity, ...]) -> float | None:
+    """Give the highest of *quantities* that the device or an instance of it tells."""
     sources = (reading.values, *(instance.values for instance in reading.instances))
-    found = [values[quantity] for values in sources for quantity in GPM_ACTIVITY if quantity in values]
+    found = [values[quantity] for values in sources for quantity in quantities if quantity in values]
     return max(found) if found else None
 
 

@@ -13,6 +13,11 @@ class SourceKind(StrEnum):
     NVML = "nvml"
     SIM = "sim"
     REPLAY = "replay"
+    DCGM = "dcgm"
+
+
+# Those that measure boards of this host, by the same counters.
+REAL_SOURCES = frozenset({SourceKind.NVML, SourceKind.DCGM})
 
 
 class ProcessKind(StrEnum):

@@ -18,6 +18,7 @@ need sbatch slurm-client
 need slurmctld slurmctld
 need slurmd slurmd
 need chromium chromium
+need buildah buildah
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

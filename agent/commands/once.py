@@ -16,6 +16,7 @@ from wattledger.agent.wiring import choose_source, sampler_settings, usage_desk
 from wattledger.exporter.render import Format, Renderer
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
 from wattledger.rules.instant import NS_PER_SECOND
+from wattledger.rules.quantity import Gap
 from wattledger.rules.reading import Sample, SourceKind
 
 from .settings import load_or_explain
@@ -78,8 +79,15 @@ def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *,
         if not isinstance(frame, Sample):
             return
         first_ns = frame.at.mono_ns if first_ns is None else first_ns
-        if span_ns is not None and frame.at.mono_ns - first_ns >= span_ns:
+        if span_ns is not None and frame.at.mono_ns - first_ns >= span_ns and not _awaits_collection(frame):
             return
+
+
+def _awaits_collection(sample: Sample) -> bool:
+    """Tell whether a dcgm-exporter has not collected yet since the first look: energy and power come with that."""
+    if sample.source is not SourceKind.DCGM:
+        return False
+    return any(reading.up and Gap.TIMEOUT in reading.gaps.values() for reading in sample.devices)
 
 
 def _snapshot(pipeline: Pipeline, clock: Clock) -> Snapshot:

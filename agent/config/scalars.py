@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..sources.dcgm_address import USUAL, read_exporter
 from .document import Kind, Scalar
 from .duration import format_duration, is_plain_number, parse_duration
 from .problem import guess, printable
@@ -187,12 +188,19 @@ def _source(scalar: Scalar) -> SourceChoice:
         if not colon or not rest:
             raise ValueError("names no capture; write replay:FILE")
         return SourceChoice(SourceMode.REPLAY, _located(rest, scalar))
+    if word == SourceMode.DCGM:
+        return SourceChoice(SourceMode.DCGM, url=_exporter(rest) if colon else USUAL)
     words = [mode.value for mode in SourceMode]
     if word not in words:
-        raise ValueError(f"is not known; {guess(word, words) or 'write auto, nvml, sim or replay:FILE'}")
+        raise ValueError(f"is not known; {guess(word, words) or 'write auto, nvml, sim, dcgm:URL or replay:FILE'}")
     if colon:
         raise ValueError(f"takes nothing after the word; write {word}")
     return SourceChoice(SourceMode(word))
+
+
+def _exporter(url: str) -> str:
+    read_exporter(url)
+    return url
 
 
 def _gpu(scalar: Scalar) -> GpuReference:
@@ -236,7 +244,7 @@ def _shown_moment(wall_ns: int) -> str:
 LISTEN = Key("address: host:port, [IPv6]:port or :port", lambda scalar: parse_listen(scalar.text))
 NAME = Key("text", _name)
 PATH = Key("path", _path)
-SOURCE = Key("auto, nvml, sim or replay:FILE", _source)
+SOURCE = Key("auto, nvml, sim, dcgm:URL or replay:FILE", _source)
 GPU = Key("GPU index or UUID", _gpu)
 BOARD = Key("UUID of a GPU", _board)
 MOMENT = Key("time, ISO 8601 with offset", _moment, _shown_moment)

@@ -12,6 +12,7 @@ from wattledger.rules.instant import NS_PER_SECOND
 
 from ..logs import LogFormat
 from .carbon_schema import Carbon
+from .dcgm_schema import Dcgm
 from .facility_schema import Facility
 from .job_scalars import PATTERN, SERVER, TAG, WORKLOAD_NAME
 from .rule_scalars import LABEL_NAME, LABEL_VALUE, PACK, THRESHOLD, URL, VARIABLE
@@ -52,6 +53,7 @@ RESTART_KEYS = (
     "supply",
     "facility",
     "tariff",
+    "dcgm",
 )
 
 GpuItem = Annotated[GpuReference, GPU]
@@ -267,6 +269,7 @@ class Config(Section, frozen=True, kw_only=True):
     supply: tuple[SupplyEntry, ...] = ()
     facility: Facility = Facility()
     tariff: Tariff | None = None
+    dcgm: Dcgm = Dcgm()
     rules: Rules = msgspec.field(default_factory=Rules)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
 

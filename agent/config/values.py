@@ -32,6 +32,7 @@ class SourceMode(StrEnum):
     NVML = "nvml"
     SIM = "sim"
     REPLAY = "replay"
+    DCGM = "dcgm"
 
 
 class KubernetesMode(StrEnum):
@@ -44,13 +45,16 @@ class KubernetesMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
-    """Where samples shall come from. `path` is the capture to replay, and None for every other kind."""
+    """Where samples shall come from. `path` is the capture to replay, `url` the page of a dcgm-exporter."""
 
     kind: SourceMode
     path: Path | None = None
+    url: str = ""
 
     def __str__(self) -> str:
         """Give the form it is written in."""
+        if self.url:
+            return f"{self.kind}:{self.url}"
         return self.kind.value if self.path is None else f"{self.kind}:{self.path}"
 
 

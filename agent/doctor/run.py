@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from wattledger.agent.config import Config, ConfigError, load_config
+from wattledger.agent.config import Config, ConfigError, SourceMode, load_config
 
 from .attribution import (
     check_cgroups,
@@ -17,6 +18,7 @@ from .attribution import (
 )
 from .boards import check_boards, merged
 from .driver import check_binding, check_library, check_module, check_mps, check_nodes, check_nvml
+from .exporter import check_exporter
 from .finding import Finding, missing, present
 from .host import check_ipmi, check_port, check_rapl, check_state, check_systemd
 from .look import LIMIT_S, look_in_child
@@ -34,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     check_nvml,
     check_boards,
     check_mps,
+    check_exporter,
     check_namespace,
     check_processes,
     check_sockets,
@@ -46,6 +49,8 @@ CHECKS: tuple[Check, ...] = (
     check_rapl,
     check_ipmi,
 )
+# What only the driver's own library needs: not essential where an exporter is read in its place.
+NVML_CHECKS = frozenset({check_binding, check_library, check_module, check_nodes, check_nvml, check_boards})
 _CONFIG = "wattledger/wattledger.yaml"
 
 
@@ -78,6 +83,8 @@ def run_doctor(
     )
     for check in CHECKS:
         found = list(check(at))
+        if check in NVML_CHECKS and at.config.source.kind is SourceMode.DCGM:
+            found = [replace(one, essential=False) for one in found]
         findings += merged(found) if check is check_boards else found
     out.write(json_of(findings) if as_json else as_text(findings))
     return 1 if essential_missing(findings) else 0

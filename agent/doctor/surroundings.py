@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from wattledger.agent.config import Config
+from wattledger.agent.sources.dcgm_address import USUAL
 
 from .report import NvmlReport
 
@@ -50,6 +51,7 @@ class Surroundings:
     access: Access = field(default=os.access)
     config: Config = field(default_factory=Config)  # the defaults where it is refused
     has_module: HasModule = field(default=has_module)
+    exporter_url: str = USUAL  # where a dcgm-exporter is looked for when none is configured
 
     def may(self, path: Path, mode: int) -> bool:
         """Say whether this user may use *path* so (os.R_OK, os.W_OK)."""

@@ -126,7 +126,7 @@ class Queries:
     @property
     def made_up(self) -> str:
         """Which hosts have boards that are made up."""
-        selector = self.of("wattledger_source_info", 'source!="nvml"')
+        selector = self.of("wattledger_source_info", 'source!="nvml",source!="dcgm"')
         return f"max by (instance) ({selector})"
 
     @property

@@ -24,6 +24,10 @@ def build_source(settings: SamplerSettings, clock: Clock) -> Source:
         from wattledger.agent.sources.replay import ReplaySource
 
         return ReplaySource(Path(settings.replay_path), realtime=settings.replay_realtime, loop=settings.replay_loop)
+    if settings.source is SourceKind.DCGM:
+        from wattledger.agent.sources.dcgm import DcgmSource
+
+        return DcgmSource(settings.dcgm_url, clock, exclude=settings.exclude)
     from wattledger.agent.sources.sim import SimSource
     from wattledger.agent.sources.sim_fleet import Fleet
 

@@ -36,6 +36,7 @@ class SamplerSettings:
     replay_path: str = ""
     replay_realtime: bool = True  # at the present; otherwise one frame a tick, with the times of the capture
     replay_loop: bool = False
+    dcgm_url: str = "http://127.0.0.1:9400/metrics"  # without user and password
     released: bool = False  # start without the driver, as after SIGUSR1
     log_level: str = "info"
     log_format: LogFormat = LogFormat.AUTO

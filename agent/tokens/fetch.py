@@ -32,11 +32,12 @@ class Failure(StrEnum):
 
 
 class FetchError(Exception):
-    """No body was got; the message is the reason."""
+    """No body was got; the message is the reason. `not_serving`: nobody listens there, or it says it is not ready."""
 
-    def __init__(self, failure: Failure, reason: str) -> None:
+    def __init__(self, failure: Failure, reason: str, *, not_serving: bool = False) -> None:
         super().__init__(reason)
         self.failure = failure
+        self.not_serving = not_serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def fetch(
     except TimeoutError:
         raise FetchError(late, f"timeout: no {doing} within {timeout_ns / NS_PER_SECOND:g} s") from None
     except OSError as error:
-        raise FetchError(Failure.NO_CONNECTION, reason_of(error)) from None
+        is_closed = isinstance(error, ConnectionRefusedError)
+        raise FetchError(Failure.NO_CONNECTION, reason_of(error), not_serving=is_closed) from None
     except h11.RemoteProtocolError as error:
         raise FetchError(Failure.NOT_HTTP, f"no HTTP answer ({error})") from None
     except h11.LocalProtocolError as error:
@@ -132,7 +134,8 @@ def _check_head(head: h11.Response, most_bytes: int) -> bool:
         place = given.get(b"location", b"").decode("latin-1")[:200]
         raise FetchError(Failure.REFUSED, f"status {head.status_code}: redirects are not followed (to {place!r})")
     if head.status_code != 200:
-        raise FetchError(Failure.REFUSED, f"status {head.status_code}")
+        is_loading = head.status_code == 503  # llama.cpp answers so while it loads a model
+        raise FetchError(Failure.REFUSED, f"status {head.status_code}", not_serving=is_loading)
     encoding = given.get(b"content-encoding", b"identity").decode("latin-1")[:50]
     if encoding.lower() != "identity":
         raise FetchError(Failure.REFUSED, f"the body is packed ({encoding!r}), which was not asked for")

@@ -19,12 +19,16 @@ _MODELS_TIMEOUT_NS = NS_PER_SECOND
 
 
 class ReadError(Exception):
-    """A page is not there or not understood; the message says why. `is_final`: what answers is no server of pages."""
+    """A page is not there or not understood; the message says why.
 
-    def __init__(self, problem: Withheld, reason: str, *, is_final: bool = False) -> None:
+    `is_final`: what answers is no server of pages. `not_serving`: nobody listens there, or it says it is not ready.
+    """
+
+    def __init__(self, problem: Withheld, reason: str, *, is_final: bool = False, not_serving: bool = False) -> None:
         super().__init__(reason)
         self.problem = problem
         self.is_final = is_final
+        self.not_serving = not_serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class PageReader:
         Where nothing answers, or nothing that speaks HTTP, the other paths are not tried.
         """
         reasons: list[str] = []
+        not_serving = False
         wanted = self._of_kind(kind)
         for path in paths:
             try:
@@ -75,6 +80,7 @@ class PageReader:
                 if error.failure is not Failure.REFUSED:
                     raise _unreachable(error) from None
                 reasons.append(f"{path}: {error}")
+                not_serving = not_serving or error.not_serving
                 continue
             except PageError as error:
                 reasons.append(f"{path}: {error}")
@@ -83,7 +89,7 @@ class PageReader:
             if spec is not None:
                 return spec, path
             reasons.append(f"{path}: no token counters" + (f" of {kind}" if kind else " of a known server"))
-        raise ReadError(Withheld.NOT_UNDERSTOOD, "; ".join(reasons))
+        raise ReadError(Withheld.NOT_UNDERSTOOD, "; ".join(reasons), not_serving=not_serving)
 
     def get(self, access: Access, path: str) -> Body:
         """Give the page at *path*. Raises ReadError."""
@@ -144,4 +150,5 @@ def _first_model(content: bytes, path: str) -> str:
 
 
 def _unreachable(error: FetchError) -> ReadError:
-    return ReadError(Withheld.UNREACHABLE, str(error), is_final=error.failure is Failure.NOT_HTTP)
+    is_final = error.failure is Failure.NOT_HTTP
+    return ReadError(Withheld.UNREACHABLE, str(error), is_final=is_final, not_serving=error.not_serving)

@@ -192,7 +192,9 @@ class Scraper:
             desk.due_ns = max(desk.due_ns, now.mono_ns + self._backoff_ns(desk.failures))
             if not source.is_settled:
                 desk.spec = None  # another server may answer there next
-            read = TokenRead(source.name, now, None, problem=error.problem, detail=str(error))
+            read = TokenRead(
+                source.name, now, None, problem=error.problem, detail=str(error), not_serving=error.not_serving
+            )
             return read, Status(before.spec, before.facts, error.problem, str(error), before.peer, was_tried=True)
         desk.failures = 0
         return done

@@ -242,9 +242,13 @@ def _read(desk: _Desk, at: Instant) -> TokenRead:
     board = desk.boards[0]  # a service of several boards has no restarts
     doing = board.physics.story.doing(at.mono_ns)
     if not LOADS[doing].context:
-        return TokenRead(desk.name, at, None, problem=Withheld.UNREACHABLE, detail="its process has ended")
+        return TokenRead(
+            desk.name, at, None, problem=Withheld.UNREACHABLE, detail="its process has ended", not_serving=True
+        )
     if doing is Doing.LOADING:
-        return TokenRead(desk.name, at, None, problem=Withheld.UNREACHABLE, detail="HTTP 503: loading the model")
+        return TokenRead(
+            desk.name, at, None, problem=Withheld.UNREACHABLE, detail="HTTP 503: loading the model", not_serving=True
+        )
     began_ns = _began_ns(board, at.mono_ns)
     return TokenRead(
         desk.name, at, _page(desk, doing, at.mono_ns), process=str(began_ns), started=_moment(began_ns, at)

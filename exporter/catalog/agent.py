@@ -52,7 +52,8 @@ def _http_requests(snapshot: Snapshot) -> Iterator[Row]:
 SOURCE_FAMILIES = (
     host(
         "wattledger_source_info",
-        "Where samples come from, always 1: nvml (hardware), sim (a simulated host) or replay (a capture).",
+        "Where samples come from, always 1: nvml (hardware), dcgm (hardware, through a dcgm-exporter), sim (a "
+        "simulated host) or replay (a capture).",
         lambda snapshot: _of_source(1, snapshot.source),
         labels=_SOURCE,
     ),

@@ -215,7 +215,8 @@ def subjects_of(
     """Give the subjects of *snapshot*; *labelled* makes common labels of their names and values."""
 
     def instance(view: DeviceView, mig: MigInstance) -> Base:
-        own = (mig.uuid, str(mig.gpu_instance), str(mig.compute_instance))
+        compute_instance = str(mig.compute_instance) if mig.compute_instance >= 0 else ""  # not every source tells it
+        own = (mig.uuid, str(mig.gpu_instance), compute_instance)
         return labelled(INSTANCE_LABELS, device_label_values(view) + own)
 
     def alert(view: AlertView) -> Base:

@@ -30,7 +30,7 @@ class _Failing:
     """Reads of a page that failed, from the first since a good one to the last."""
 
     since_ns: int
-    last: Instant
+    not_serving: Instant | None  # when it was last seen that it served nobody
     problem: Withheld
     detail: str
 
@@ -128,7 +128,9 @@ class ServiceJoin:
 
     def _fail(self, read: TokenRead) -> None:
         since_ns = read.at.mono_ns if self.failing is None else self.failing.since_ns
-        self.failing = _Failing(since_ns, read.at, read.problem or Withheld.UNREACHABLE, read.detail)
+        before = None if self.failing is None else self.failing.not_serving
+        not_serving = read.at if read.not_serving else before
+        self.failing = _Failing(since_ns, not_serving, read.problem or Withheld.UNREACHABLE, read.detail)
         self.page = self.page_problem = None
 
     def _take(self, read: TokenRead, page: TokenPage, windows: list[ServiceWindow]) -> None:
@@ -181,17 +183,19 @@ class ServiceJoin:
     def _serving_since(self, start: Instant, read: TokenRead) -> Instant | None:
         """Give the moment after which all that a new process has counted was counted.
 
-        That is its start, or the last time that it did not answer since. None where loading and serving cannot be
+        That is its start, or the last time since that it was seen to serve nobody. One that does not answer in time
+        may well be at work. None where loading and serving cannot be
         told apart, or the energy since then is not all known.
         """
         failing, limit_ns = self.failing, self._policy.start_ns
         since = start
         if (
             failing is not None
-            and failing.last.mono_ns > start.mono_ns
+            and failing.not_serving is not None
+            and failing.not_serving.mono_ns > start.mono_ns
             and failing.since_ns <= start.mono_ns + limit_ns
         ):
-            since = failing.last
+            since = failing.not_serving
         elif read.at.ns_since(start) > limit_ns:
             return None
         timeline = self.timeline

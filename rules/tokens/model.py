@@ -96,7 +96,8 @@ class TokenRead:
     """One attempt to read a service's counters. `page` is None when it failed, and `problem` says why.
 
     `at` is the middle of the request. `process` names the serving process and its start (it changes exactly when
-    the counters begin anew); empty where that is not known. `started` is when that process began.
+    the counters begin anew); empty where that is not known. `started` is when that process began. `not_serving`: it
+    was seen that nothing was counted yet, since nobody listened, or said that it was loading.
     """
 
     service: str
@@ -106,6 +107,7 @@ class TokenRead:
     started: Instant | None = None
     problem: Withheld | None = None
     detail: str = ""
+    not_serving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

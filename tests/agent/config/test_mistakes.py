@@ -9,7 +9,7 @@ from wattledger.agent.config import Config, ConfigError, Overrides, load_config
 GPU_CURE = "is not a GPU; write an index such as 0, or a UUID such as GPU-... or MIG-..."
 TOP_KEYS = (
     "listen, interval, state_dir, source, web_config, history, log, gpus, states, owners, workloads, services, "
-    "carbon, supply, facility, tariff, rules, alerts"
+    "carbon, supply, facility, tariff, dcgm, rules, alerts"
 )
 TIME_CURE = "is not a time; write ISO 8601 with an offset, such as 2026-01-31T22:00:00+01:00"
 MAINTENANCE = "states: {{maintenance: [{{from: {}, to: 2026-01-02T00:00:00Z}}]}}"

@@ -139,6 +139,7 @@ def test_however_slow_a_server_is_the_deadline_holds_for_all_of_it(answer: Answe
     error = _refused(answer)
     assert time.monotonic() - began < 2.0
     assert error.failure is Failure.SILENT
+    assert not error.not_serving, "it may well be at work"
     assert "timeout: no whole answer within 0.5 s" in str(error)
 
 
@@ -162,6 +163,12 @@ def test_where_nobody_listens_that_is_said() -> None:
     with pytest.raises(FetchError, match="Connection refused") as caught:
         fetch(Target("127.0.0.1", port), "/")
     assert caught.value.failure is Failure.NO_CONNECTION
+    assert caught.value.not_serving
+
+
+@pytest.mark.parametrize(("status", "not_serving"), [("503 Loading", True), ("500 Oops", False), ("404 No", False)])
+def test_a_server_that_says_it_is_not_ready_serves_nobody(status: str, not_serving: bool) -> None:
+    assert _refused(f"HTTP/1.1 {status}\r\n\r\n".encode()).not_serving is not_serving
 
 
 @pytest.mark.parametrize("path", ["/a b", "/a\r\nX: y", "/\x00"])

@@ -138,12 +138,25 @@ class Stage:
         started: float | None = None,
         service: str = "chat",
         problem: Withheld | None = None,
+        not_serving: bool = True,
     ) -> None:
-        """Hand in one attempt to read a page; None has failed."""
+        """Hand in one attempt to read a page; None has failed, and nobody listened unless told otherwise."""
         begun = None if started is None else instant(started)
         if shown is None:
             problem = problem or Withheld.UNREACHABLE
-        self.book.add_reads([TokenRead(service, instant(seconds), shown, process, begun, problem)])
+        self.book.add_reads(
+            [
+                TokenRead(
+                    service,
+                    instant(seconds),
+                    shown,
+                    process,
+                    begun,
+                    problem,
+                    not_serving=shown is None and not_serving,
+                )
+            ]
+        )
 
     def view(self, service: str = "chat") -> ServiceView:
         """Give the view of one service."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.rules.tokens.stage import CHAT, Device, Stage, instant, page
@@ -104,6 +104,7 @@ class Life:
             started=started,
             service=name,
             problem=None if up else Withheld.UNREACHABLE,
+            not_serving=self.now < server.ready,
         )
 
     def live(self, name: str, value: object) -> None:
@@ -254,6 +255,8 @@ def test_no_token_is_counted_twice_over_restarts_of_servers_and_agents(story: St
     ),
     st.integers(1000, 5000),
 )
+# A server that has just begun anew, and is at work while it does not answer in time.
+@example([("run", 1.0), ("restart", ("code", 0.0)), ("fail", "code"), ("read", "code"), ("run", 1.0)], 1000)
 def test_tokens_never_come_without_their_energy(story: Story, rate: int) -> None:
     """At constant draw and rate no window is cheaper than the truth, however servers and agents restart."""
     life = new_life()

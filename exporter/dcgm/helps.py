@@ -1,0 +1,75 @@
+"""What the page of dcgm-exporter's names says of each value; the unit is added where it is written."""
+
+from wattledger.rules.quantity import Quantity
+
+_Q = Quantity
+
+HELPS: dict[Quantity, str] = {
+    _Q.CLOCK_SM_HZ: "Present clock of the SMs",
+    _Q.CLOCK_MEMORY_HZ: "Present clock of the memory",
+    _Q.CLOCK_VIDEO_HZ: "Present clock of the video engines",
+    _Q.CLOCK_MAX_SM_HZ: "Highest clock of the SMs",
+    _Q.CLOCK_MAX_MEMORY_HZ: "Highest clock of the memory",
+    _Q.CLOCK_MAX_VIDEO_HZ: "Highest clock of the video engines",
+    _Q.CLOCK_EVENT_REASONS: "Bit mask of the reasons that hold the clocks down now, the bits of NVML",
+    _Q.PERFORMANCE_STATE: "Performance state: 0 is P0, the fastest",
+    _Q.TEMPERATURE_MEMORY_CELSIUS: "Temperature of the memory",
+    _Q.TEMPERATURE_GPU_CELSIUS: "Temperature of the GPU",
+    _Q.TEMPERATURE_LIMIT_SLOWDOWN_CELSIUS: "Temperature at which the GPU slows down",
+    _Q.TEMPERATURE_LIMIT_SHUTDOWN_CELSIUS: "Temperature at which the GPU shuts down",
+    _Q.TEMPERATURE_LIMIT_MEMORY_CELSIUS: "Highest temperature at which the memory works",
+    _Q.TEMPERATURE_LIMIT_GPU_CELSIUS: "Highest temperature at which the GPU works",
+    _Q.FAN_SPEED_RATIO: "Intended fan speed over its maximum",
+    _Q.POWER_AVERAGE_MW: "Power draw of the whole board, mean over a second; the latest value where no mean is told",
+    _Q.POWER_INSTANT_MW: "Power draw of the whole board, the latest value",
+    _Q.POWER_LIMIT_REQUESTED_MW: "Power limit that was asked for",
+    _Q.POWER_LIMIT_MIN_MW: "Lowest power limit that may be set",
+    _Q.POWER_LIMIT_MAX_MW: "Highest power limit that may be set",
+    _Q.POWER_LIMIT_DEFAULT_MW: "Power limit as it comes",
+    _Q.POWER_LIMIT_ENFORCED_MW: "Power limit in force",
+    _Q.ENERGY_MJ: "Energy of the whole board since the ledger of wattledger began, not since the driver was loaded: "
+    "it is carried on over restarts and resets; one series a board, with MIG and shared boards too",
+    _Q.UTILIZATION_GPU_RATIO: "Share of the last sample period in which a kernel ran",
+    _Q.UTILIZATION_MEMORY_RATIO: "Share of the last sample period in which device memory was read or written",
+    _Q.UTILIZATION_ENCODER_RATIO: "Utilisation of the video encoder",
+    _Q.UTILIZATION_DECODER_RATIO: "Utilisation of the video decoder",
+    _Q.MEMORY_TOTAL_BYTES: "Device memory, all of it",
+    _Q.MEMORY_FREE_BYTES: "Device memory held by nobody",
+    _Q.MEMORY_USED_BYTES: "Device memory held by processes",
+    _Q.MEMORY_RESERVED_BYTES: "Device memory that driver and firmware keep",
+    _Q.PCIE_REPLAYS: "PCIe packets that had to be sent again",
+    _Q.PCIE_TRANSMIT_BYTES: "Sent over PCIe",
+    _Q.PCIE_RECEIVE_BYTES: "Received over PCIe",
+    _Q.NVLINK_TRANSMIT_BYTES: "Sent over all NVLinks",
+    _Q.NVLINK_RECEIVE_BYTES: "Received over all NVLinks",
+    _Q.PCIE_LINK_GENERATION: "Present PCIe generation",
+    _Q.PCIE_LINK_WIDTH: "Present number of PCIe lanes",
+    _Q.THROTTLE_POWER_CAP_NS: "Time in which the power limit held the clocks down",
+    _Q.THROTTLE_SW_THERMAL_NS: "Time in which the driver held the clocks down because of heat",
+    _Q.THROTTLE_SYNC_BOOST_NS: "Time in which sync boost held the clocks down",
+    _Q.THROTTLE_BOARD_LIMIT_NS: "Time in which a limit of the board held the clocks down",
+    _Q.THROTTLE_RELIABILITY_NS: "Time in which reliability limits held the clocks down",
+    _Q.ECC_CORRECTED_VOLATILE: "Corrected ECC errors by the volatile counters, carried on over driver reloads",
+    _Q.ECC_UNCORRECTED_VOLATILE: "Uncorrected ECC errors by the volatile counters, carried on over driver reloads",
+    _Q.ECC_CORRECTED_AGGREGATE: "Corrected ECC errors over the life of the board",
+    _Q.ECC_UNCORRECTED_AGGREGATE: "Uncorrected ECC errors over the life of the board",
+    _Q.RETIRED_PAGES_SINGLE_BIT: "Memory pages taken out of use because of single-bit errors",
+    _Q.RETIRED_PAGES_DOUBLE_BIT: "Memory pages taken out of use because of double-bit errors",
+    _Q.RETIRED_PAGES_PENDING: "Whether a page waits for a reboot to be taken out of use (1) or not (0)",
+    _Q.REMAPPED_ROWS_UNCORRECTABLE: "Memory rows replaced because of uncorrectable errors",
+    _Q.REMAPPED_ROWS_CORRECTABLE: "Memory rows replaced because of correctable errors",
+    _Q.REMAPPED_ROWS_FAILURE: "Whether replacing a row has ever failed (1) or not (0)",
+    _Q.REMAPPED_ROWS_PENDING: "Whether a row waits for a GPU reset to be replaced (1) or not (0)",
+    _Q.ACTIVITY_GRAPHICS_RATIO: "Share of time in which a compute or graphics engine was active (GPM)",
+    _Q.ACTIVITY_SM_RATIO: "Share of time in which an SM had work, mean over the SMs (GPM)",
+    _Q.ACTIVITY_SM_OCCUPANCY_RATIO: "Resident warps over the possible ones, mean over the SMs (GPM)",
+    _Q.ACTIVITY_TENSOR_RATIO: "Share of cycles in which the tensor cores were active (GPM)",
+    _Q.ACTIVITY_DRAM_RATIO: "Used share of the bandwidth of device memory (GPM)",
+}
+
+RATE_HELPS: dict[Quantity, str] = {
+    _Q.PCIE_TRANSMIT_BYTES: "Sent over PCIe, mean over the last ten to twenty seconds, in bytes per second.",
+    _Q.PCIE_RECEIVE_BYTES: "Received over PCIe, mean over the last ten to twenty seconds, in bytes per second.",
+}
+XID_LAST_HELP = "Number of the last Xid since this agent started, absent before one came; it does not clear."
+XID_TOTAL_HELP = "Xids by number since the ledger of wattledger began."
