@@ -205,7 +205,7 @@ def machine(folder: Path, *gpus: str) -> Iterator[NvmlDouble]:
         yield double
 
 
-def poll(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def poll(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait until *condition* holds; fail with *what* after *seconds*."""
     deadline = time.monotonic() + seconds
     while not condition():

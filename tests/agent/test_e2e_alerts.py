@@ -68,7 +68,7 @@ def test_a_held_gpu_is_told_again_and_again_over_a_kill_until_it_works(double: N
     ):
         config.write_text(CONFIG.format(alertmanager=alertmanager, webhook=direct.url))
         first = DaemonProcess(state, "--config", str(config), env=double.env)
-        poll(lambda: "firing" in told(hook), "the alert fires at Alertmanager's webhook", 40)
+        poll(lambda: "firing" in told(hook), "the alert fires at Alertmanager's webhook", 90)
         poll(lambda: "firing" in told(direct), "and at ours")
         (alert, *_) = alerts(hook)
         assert alert["labels"] | {"instance": "?"} == {
@@ -103,7 +103,7 @@ def test_a_held_gpu_is_told_again_and_again_over_a_kill_until_it_works(double: N
 
             board.utilisation(gpu=90)
             board.draw(500)
-            poll(lambda: told(hook)[-1] == "resolved", "the alert resolves", 40)
+            poll(lambda: told(hook)[-1] == "resolved", "the alert resolves", 90)
             poll(lambda: told(direct)[-1] == "resolved", "at our webhook too")
             page = second.page()
             assert not page.has(ALERTS, alertname=HELD, gpu="0")

@@ -19,7 +19,7 @@ from wattledger.exporter.delivery import Delivery, Notice, Receiver
 from wattledger.exporter.delivery.fingerprint import fingerprint
 from wattledger.rules.promql.model import Labels
 
-SECONDS = 30.0
+SECONDS = 60.0
 DRAIN_NS = 2_000_000_000
 
 

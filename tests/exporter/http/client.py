@@ -60,7 +60,7 @@ def serving(
         assert not server.alive
 
 
-def until(happened: Callable[[], bool], *, seconds: float = 10.0) -> None:
+def until(happened: Callable[[], bool], *, seconds: float = 30.0) -> None:
     """Poll until *happened*; fail at the deadline."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds
