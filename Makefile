@@ -7,7 +7,7 @@ PYTEST = $(BIN)/pytest -n auto --dist worksteal
 STATE := var
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test servers check lint types layers docs dashboards format package nightly bench golden clean chart
+.PHONY: help run demo deb fleet install test servers check lint types layers docs dashboards format package nightly bench golden clean chart
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,12 @@ docs: $(BIN)/wattledger ## regenerate docs/metrics.md
 
 dashboards: $(VENV)/developer ## regenerate deploy/grafana/dashboards
 	@$(BIN)/python -m deploy.grafana.make
+
+deb: ## build dist/wattledger_VERSION_ARCH.deb, on Debian or Ubuntu
+	@deploy/debian/build
+
+fleet: $(VENV)/developer servers ## measure 100 to 10,000 GPUs in real engines, and write the tables of docs/fleet.md
+	@$(BIN)/python -m tests.fleet $(or $(ARGS),--write)
 
 chart: $(BIN)/wattledger ## bring the Helm chart's rules and dashboards up to date
 	@deploy/helm/sync

@@ -19,6 +19,9 @@ need slurmctld slurmctld
 need slurmd slurmd
 need chromium chromium
 need buildah buildah
+need debootstrap debootstrap
+need lintian lintian
+need systemd-nspawn systemd-container
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

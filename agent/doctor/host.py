@@ -23,7 +23,8 @@ def check_state(at: Surroundings) -> Iterator[Finding]:
         )
         return
     folder = at.state_dir
-    while not folder.exists() and folder != folder.parent:
+    # os.path.exists: Path.exists raises where a folder may not be entered.
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110
         folder = folder.parent
     if not folder.is_dir() or not at.may(folder, os.W_OK | os.X_OK):
         yield missing(

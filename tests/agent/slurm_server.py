@@ -46,7 +46,9 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 NodeName={host} NodeAddr=127.0.0.1 CPUs=1 RealMemory=200 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=10 State=UP
 """
-_EACH_GPU = "#!/bin/bash\nIFS=,; for gpu in $SLURM_JOB_GPUS; do {command}; done; exit 0\n"
+_SCRIPTS = Path(__file__).resolve().parents[2] / "deploy/slurm"
+# slurmd gives scripts nothing of its own environment; the folder they keep here is not that of this machine.
+_CALL = "#!/bin/sh\nWATTLEDGER_JOB_MAP_DIR={map_dir} exec {script}\n"
 # The shell of the step becomes the program, which holds a device's file until the pipe is opened and closed again.
 _JOB = 'exec 8<{folder}/held/nvidia0; echo "$$ $SLURM_JOB_GPUS" >{told}.new; mv {told}.new {told}; exec cat {end}'
 
@@ -143,7 +145,7 @@ def slurm(folder: Path, gpus: int = 2) -> Iterator[SlurmServer]:
 
 
 def _write(folder: Path, host: str, gpus: int) -> None:
-    for name in ("state", "spool", "map", "held"):
+    for name in ("state", "spool", "held"):
         (folder / name).mkdir()
     (folder / "held" / "nvidia0").touch()
     devices = [folder / f"nvidia{number}" for number in range(gpus)]
@@ -156,9 +158,9 @@ def _write(folder: Path, host: str, gpus: int) -> None:
         folder=folder, host=host, gpus=gpus, controller_port=controller_port, node_port=node_port
     )
     (folder / "slurm.conf").write_text(settings)
-    for name, command in (("prolog", 'echo "$SLURM_JOB_ID" > {}/map/$gpu'), ("epilog", "rm -f {}/map/$gpu")):
-        script = folder / f"{name}.sh"
-        script.write_text(_EACH_GPU.format(command=command.format(folder)))
+    for name in ("prolog.sh", "epilog.sh"):
+        script = folder / name
+        script.write_text(_CALL.format(map_dir=folder / "map", script=_SCRIPTS / name))
         script.chmod(0o755)
 
 

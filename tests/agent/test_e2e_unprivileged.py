@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -106,3 +107,14 @@ def test_a_daemon_without_any_right_on_the_directory_of_another_says_so_and_goes
             assert f"user {NOBODY}" in daemon.logged() or "the right to write" in daemon.logged()
         with DaemonProcess(state, env=double.env, log=folder / "log") as daemon:
             counters.see_whole(daemon.wait_ticks(2))
+
+
+def test_doctor_has_a_word_for_a_home_that_may_not_be_entered(folder: Path) -> None:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    command = [*as_nobody(folder), sys.executable, "-m", "wattledger.agent", "doctor"]
+    env = {name: text for name, text in os.environ.items() if not name.startswith("XDG_")} | {"HOME": str(home)}
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert f"{home}" in done.stdout

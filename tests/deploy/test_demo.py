@@ -48,10 +48,9 @@ def test_it_shows_everything_and_leaves_nothing(tmp_path: Path, number: signal.S
         assert said.startswith("SIMULATED: nothing here is measured")
         assert "without Grafana (as wanted)" in said
         prometheus = f"http://127.0.0.1:{demo.prometheus}"
-        links = re.findall(rf"(?:{prometheus}|http://127.0.0.1:{demo.page})/[a-z/]*", said)
-        assert [link.rpartition("/")[2] for link in links] == ["", "metrics", "targets", "alerts"]
-        assert all(answers(link) for link in links)
-        assert f"http://127.0.0.1:{demo.alertmanager}/#/alerts" in said
+        links = re.findall(r"http://[\w.:/]+", said)
+        assert [link.rpartition("/")[2] for link in links[:4]] == ["", "metrics", "targets", "alerts"]
+        assert [link for link in links if not answers(link)] == []
         poll(lambda: bool(query(prometheus, 'up{job="wattledger"} == 1')), "the target is up", 30)
         (told,) = fetch(f"{prometheus}/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
         assert told["url"].startswith(f"http://127.0.0.1:{demo.alertmanager}/")

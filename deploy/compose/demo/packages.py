@@ -42,7 +42,7 @@ def _watch(servers: Sequence[Server], ports: Ports, stop: threading.Event) -> No
     say(f"  metrics       {ports.page.url}metrics")
     pages = _prometheus_pages(ports.prometheus.url)
     say(f"  Prometheus    {pages}targets   alerts: {pages}alerts")
-    say(f"  Alertmanager  {ports.alertmanager.url}#/alerts")
+    say(f"  Alertmanager  {_alertmanager_pages(ports.alertmanager.url)}")
     say(f"  Grafana       not here: import {DASHBOARDS}/*.json into yours")
     say()
     say("Ctrl-C stops everything and removes its files. Alerts as they fire, the first after about a minute:")
@@ -60,6 +60,13 @@ def _watch(servers: Sequence[Server], ports: Ports, stop: threading.Event) -> No
 def _prometheus_pages(url: str) -> str:
     """Give below which address Prometheus has its pages: Debian's has only the classic ones."""
     return url if answers(f"{url}targets") else f"{url}classic/"
+
+
+def _alertmanager_pages(url: str) -> str:
+    """Give where its alerts are seen: Debian's Alertmanager comes without pages, only with the API and amtool."""
+    if answers(f"{url}script.js"):
+        return f"{url}#/alerts"
+    return f"{url}api/v2/alerts   as text: amtool --alertmanager.url={url} alert query"
 
 
 def _line(labels: Mapping[str, str]) -> str:

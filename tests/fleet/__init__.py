@@ -1,0 +1,1 @@
+"""`make fleet`: what fleets of simulated hosts cost real engines."""
