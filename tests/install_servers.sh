@@ -22,6 +22,8 @@ need buildah buildah
 need debootstrap debootstrap
 need lintian lintian
 need systemd-nspawn systemd-container
+need dpkg-deb dpkg
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

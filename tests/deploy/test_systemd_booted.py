@@ -1,5 +1,6 @@
 """A real systemd boots with the .deb installed: the daemon under its unit, its watchdog, a reload, a stop."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -121,7 +122,7 @@ class Told:
 def boot(root: DebianRoot) -> Told:
     """Boot *root* until its collector powers it off."""
     done = subprocess.run(
-        root.command("--machine=wattledger-test", "--console=pipe", "-b"),
+        root.command(f"--machine=wattledger-{os.getpid()}", "--console=pipe", "-b"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
