@@ -1,7 +1,10 @@
 """From the configuration to meters and to the way to the meter of the house."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wattledger.rules.chain.chain import Chain, PowerPath, Pue
 from wattledger.rules.chain.cooling import Cooling
@@ -14,14 +17,18 @@ from wattledger.rules.chain.ups import Ups
 from ..clock import Clock
 from ..config.facility_schema import ChainEntry, Facility, IpmiMode, NodeEntry, RedfishEntry, UpsEntry
 from ..feeds.base import Secret, Web
-from ..feeds.secrets import secret_from_file
 from ..sources.host import HostSource
-from .catalogue import Catalogue, load_catalogue
 from .hwmon import HwmonMeter
 from .meters import HostMeters
 from .rapl import RaplMeter
 
+if TYPE_CHECKING:
+    from .catalogue import Catalogue
+
+# ruff: noqa: PLC0415  (what no host has and no configuration names is not loaded)
+
 SYS, DEV = Path("/sys"), Path("/dev")
+_IPMI_DEVICES = ("ipmi0", "ipmi/0", "ipmidev/0")  # as OpenIPMI's ipmi_devintf makes them
 
 WebOf = Callable[[RedfishEntry], Web]
 """Makes what asks a controller: with its ca_file and timeout. Called only where Redfish is configured."""
@@ -39,6 +46,8 @@ def power_path(facility: Facility) -> PowerPath | None:
 
 def chain_of(entry: ChainEntry) -> Chain:
     """Give the chain of a configuration that has no mistakes. Raises CatalogueError."""
+    from .catalogue import Catalogue, load_catalogue
+
     named = bool(entry.psu or (entry.ups and entry.ups.mode))
     catalogue = load_catalogue() if named else Catalogue({}, {})
     psu, pdu, cooling = entry.psu, entry.pdu, entry.cooling
@@ -82,16 +91,16 @@ def _is_wanted(node: NodeEntry, source: NodeSource, is_there: Callable[[], bool]
 def _ipmi(node: NodeEntry, dev_root: Path) -> HostSource | None:
     if node.ipmi is IpmiMode.OFF:
         return None
-    from .ipmi import DEVICE_NAMES, IpmiDevice, IpmiMeter, device_of  # noqa: PLC0415  (only where there is one)
-
-    device = device_of(dev_root)
+    device = next((path for name in _IPMI_DEVICES if (path := dev_root / name).exists()), None)
     if not _is_wanted(node, NodeSource.IPMI, lambda: device is not None):
         return None
-    return IpmiMeter(IpmiDevice(device or dev_root / DEVICE_NAMES[0]))
+    from .ipmi import IpmiDevice, IpmiMeter
+
+    return IpmiMeter(IpmiDevice(device or dev_root / _IPMI_DEVICES[0]))
 
 
 def _redfish(entry: RedfishEntry, web_of: WebOf) -> HostSource:
-    from .redfish import RedfishAccess, RedfishMeter  # noqa: PLC0415  (only where it is configured)
+    from .redfish import RedfishAccess, RedfishMeter
 
     access = RedfishAccess(
         url=entry.url,
@@ -104,4 +113,6 @@ def _redfish(entry: RedfishEntry, web_of: WebOf) -> HostSource:
 
 
 def _secret(key: str, path: Path | None, *, must_be_ascii: bool) -> Secret | None:
+    from ..feeds.secrets import secret_from_file
+
     return None if path is None else lambda: secret_from_file(key, path, must_be_ascii=must_be_ascii)

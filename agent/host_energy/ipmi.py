@@ -17,7 +17,6 @@ from ..sources.base import SourceError
 from ..sources.host import gap_of
 from . import ipmi_wire as wire
 
-DEVICE_NAMES = ("ipmi0", "ipmi/0", "ipmidev/0")
 TIMEOUT_NS = 5 * NS_PER_SECOND
 PERIOD_NS = 10 * NS_PER_SECOND
 
@@ -38,11 +37,6 @@ class IpmiTransport(Protocol):
     def close(self) -> None:
         """Let go of the device."""
         ...
-
-
-def device_of(dev_root: Path) -> Path | None:
-    """Give the device of the IPMI driver, None where there is none."""
-    return next((path for name in DEVICE_NAMES if (path := dev_root / name).exists()), None)
 
 
 class IpmiDevice:

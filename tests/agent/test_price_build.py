@@ -291,3 +291,16 @@ def test_what_is_not_configured_is_not_loaded(tmp_path: Path, text: str, parts: 
     assert not {"supply_desk", "hourly_prices"} & set(loaded.split())
     assert web == "", "HTTP is loaded with the first request"
     assert bool(parts) is bool(loaded)
+
+
+def test_meters_that_no_host_has_load_neither_openssl_nor_a_foreign_library(tmp_path: Path) -> None:
+    file = tmp_path / "wattledger.yml"
+    file.write_text("interval: 1s\n")
+    script = SCRIPT.replace("has_meters=False", "has_meters=True").replace(
+        '{"urllib3", "ssl", "zoneinfo"}', '{"hashlib", "ctypes", "urllib3", "ssl", "zoneinfo"}'
+    )
+    environment = {"PYTHONPATH": str(ROOT / ".importroot")}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(file)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[1] == "", "megabytes of memory on each host"

@@ -174,6 +174,20 @@ def test_by_itself_every_meter_that_the_host_has_is_read(tmp_path: Path) -> None
     assert found() == [NodeSource.RAPL, NodeSource.HWMON, NodeSource.IPMI]
 
 
+@pytest.mark.parametrize("name", ["ipmi0", "ipmi/0", "ipmidev/0"])
+def test_the_device_of_ipmi_is_found_under_each_of_its_names(name: str, tmp_path: Path) -> None:
+    def found() -> list[NodeSource]:
+        return sources_of(
+            host_meters(NodeEntry(), clock=FakeClock(), web_of=no_web, sys_root=tmp_path, dev_root=tmp_path)
+        )
+
+    assert found() == []
+    device = tmp_path / name
+    device.parent.mkdir(exist_ok=True)
+    device.touch()
+    assert found() == [NodeSource.IPMI]
+
+
 def test_sources_that_are_named_are_read_whether_they_are_there_or_not(tmp_path: Path) -> None:
     (tmp_path / "ipmi0").touch()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.agent.host_energy.fake_bmc import ANSWER_214_W, EVENT, FakeBmc
 from wattledger.agent.host_energy import ipmi_wire as wire
-from wattledger.agent.host_energy.ipmi import IpmiDevice, IpmiMeter, device_of
+from wattledger.agent.host_energy.ipmi import IpmiDevice, IpmiMeter
 from wattledger.agent.sources.base import SourceError
 from wattledger.rules.chain.node_model import NodeSource
 from wattledger.rules.instant import NS_PER_SECOND, Instant
@@ -150,12 +150,3 @@ def test_a_device_that_is_not_there_or_is_none_is_told_as_unsupported(tmp_path: 
     with pytest.raises(SourceError) as caught:  # a file of the system knows no ioctl of the driver
         IpmiMeter(IpmiDevice(device)).read(AT)
     assert caught.value.gap is Gap.UNSUPPORTED
-
-
-@pytest.mark.parametrize("name", ["ipmi0", "ipmi/0", "ipmidev/0"])
-def test_the_device_is_found_under_each_of_its_names(name: str, tmp_path: Path) -> None:
-    assert device_of(tmp_path) is None
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
-    assert device_of(tmp_path) == path
