@@ -135,6 +135,8 @@ def _aggregations(vectors: Text, scalars: Text, dialect: Dialect) -> Text:
     extremes = st.tuples(
         st.sampled_from(["topk", "bottomk"]), modifiers, st.sampled_from(["1", "2", "3", "0", "-1"]), vectors
     )
+    # 2.42 refuses a count of -Inf, of which 3 gives nothing.
+    number = "scalar(bare)" if dialect.huge else "scalar(clamp_min(bare, 0))"
     finite = vectors if dialect.huge else vectors.map("({}) > -1e9 < 1e9".format)
     deviations = st.tuples(st.sampled_from(["stddev", "stdvar"]), modifiers, finite)
     return st.one_of(
@@ -147,9 +149,7 @@ def _aggregations(vectors: Text, scalars: Text, dialect: Dialect) -> Text:
         st.tuples(st.sampled_from(["sum(topk(2, {}))", "max(bottomk(2, {}))"]), vectors).map(
             lambda p: p[0].format(p[1])
         ),
-        st.sampled_from(
-            ["topk(NaN, draw)", "topk(scalar(bare), draw)", "count(bottomk(Inf, heat))", "topk(0.9, draw)"]
-        ),
+        st.sampled_from(["topk(NaN, draw)", f"topk({number}, draw)", "count(bottomk(Inf, heat))", "topk(0.9, draw)"]),
     )
 
 
