@@ -25,6 +25,14 @@ gpus() {
 case ${SLURM_JOB_ID:-} in
 '' | *[!0-9]*) exit 0 ;;
 esac
+# Slurm counts MIG instances through, 0 to however many there are on the node: such a number is no GPU's. Which instance
+# a UUID is, it does not say; a job on it is found by its processes.
+case ${CUDA_VISIBLE_DEVICES:-} in
+*MIG-*)
+    say "$CUDA_VISIBLE_DEVICES: MIG instances are not written down"
+    exit 0
+    ;;
+esac
 umask 022
 if ! mkdir -p "$map_dir" 2>/dev/null || ! cd "$map_dir" 2>/dev/null; then
     say "$map_dir cannot be used"

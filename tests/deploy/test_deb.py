@@ -1,5 +1,6 @@
 """The .deb: what is in it, what lintian says, and its whole life in a clean Debian root."""
 
+import os
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.agent.daemon_process import Page
-from tests.deploy.debian_root import ROOT, DebianRoot, built_package, fresh_root, newer_package
+from tests.deploy.debian_root import BUILD, ROOT, DebianRoot, built_package, fresh_root, newer_package
 from tests.servers import need
 
 pytestmark = pytest.mark.nightly
 
 CONFFILE = "/etc/wattledger/wattledger.yaml"
+ENVIRONMENT = "/etc/default/wattledger"
+DOCUMENTS = "usr/share/doc/wattledger"
 WANTED = "/etc/systemd/system/multi-user.target.wants/wattledger.service"
 
 
@@ -40,10 +43,16 @@ def test_what_is_shipped_is_in_it_as_it_is(tree: Path) -> None:
     for inside, ours in {
         "lib/systemd/system/wattledger.service": "deploy/systemd/wattledger.service",
         "etc/wattledger/wattledger.yaml": "deploy/debian/wattledger.yaml",
-        "usr/share/doc/wattledger/copyright": "deploy/debian/copyright",
+        "etc/default/wattledger": "deploy/debian/default",
+        f"{DOCUMENTS}/copyright": "deploy/debian/copyright",
+        f"{DOCUMENTS}/configuration.md": "docs/configuration.md",
+        f"{DOCUMENTS}/examples/slurm/prolog.sh": "deploy/slurm/prolog.sh",
+        f"{DOCUMENTS}/examples/wattledger.service.d/attribution.conf": (
+            "deploy/systemd/wattledger.service.d/attribution.conf"
+        ),
     }.items():
         assert (tree / inside).read_bytes() == (ROOT / ours).read_bytes(), inside
-    assert (tree / "DEBIAN/conffiles").read_text() == f"{CONFFILE}\n"
+    assert (tree / "DEBIAN/conffiles").read_text() == f"{ENVIRONMENT}\n{CONFFILE}\n"
     assert (tree / "usr/bin/wattledger").readlink() == Path("/opt/wattledger/bin/wattledger")
     assert (tree / "opt/wattledger/bin/python3").readlink() == Path("/usr/bin/python3")
 
@@ -82,6 +91,12 @@ def test_it_wants_the_python_that_it_was_built_with(tree: Path) -> None:
     assert (tree / f"opt/wattledger/lib/python3.{number}/site-packages/grpc").is_dir()
 
 
+def test_two_builds_are_the_same_bytes(package: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"OUT": str(tmp_path)}
+    subprocess.run([str(BUILD)], env=environment, capture_output=True, timeout=600, check=True)
+    assert (tmp_path / package.name).read_bytes() == package.read_bytes()
+
+
 def test_lintian_finds_no_error_that_no_reason_is_given_for(package: Path) -> None:
     lintian = [need("lintian", "lintian"), "--fail-on", "error,warning", "--tag-display-limit", "0", str(package)]
     done = subprocess.run(lintian, capture_output=True, text=True, timeout=600, check=False)
@@ -90,6 +105,9 @@ def test_lintian_finds_no_error_that_no_reason_is_given_for(package: Path) -> No
 
 def test_it_is_installed_upgraded_removed_and_purged(package: Path, root: DebianRoot, tmp_path: Path) -> None:
     root.install(package)
+    named = root.run("sh", "-c", "grep -ho '/usr/share/doc/[^ ]*md' /etc/wattledger/wattledger.yaml").split()
+    assert named, "the configuration names a document"
+    assert all(root.file(document).is_file() for document in named)
     assert root.file(WANTED).readlink() == Path("/lib/systemd/system/wattledger.service")
     assert root.run("wattledger", "check", CONFFILE).startswith(f"{CONFFILE}: ok")
     page = Page(root.run("wattledger", "once", "--source", "sim"))
@@ -98,6 +116,7 @@ def test_it_is_installed_upgraded_removed_and_purged(package: Path, root: Debian
 
     conffile = root.file(CONFFILE)
     conffile.write_text("history: 90d  # as edited here\n")
+    root.file(ENVIRONMENT).write_text("WATTLEDGER_SOURCE=auto\n")
     state = root.file("/var/lib/private/wattledger")
     state.mkdir(parents=True, exist_ok=True)
     (state / "ledger.sqlite3").write_text("the books")
@@ -105,6 +124,7 @@ def test_it_is_installed_upgraded_removed_and_purged(package: Path, root: Debian
     assert root.run("dpkg-query", "-W", "-f", "${Version} ${Status}", "wattledger") == "9.0.0 install ok installed"
     assert conffile.read_text() == "history: 90d  # as edited here\n"
     assert (state / "ledger.sqlite3").read_text() == "the books"
+    assert root.file(ENVIRONMENT).read_text() == "WATTLEDGER_SOURCE=auto\n"
     assert "history     90d" in root.run("wattledger", "check", CONFFILE)
 
     root.run("apt-get", "-y", "remove", "wattledger")

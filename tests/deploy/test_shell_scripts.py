@@ -97,6 +97,15 @@ def test_a_job_without_gpus_writes_nothing_and_ends_well(tmp_path: Path) -> None
     assert written(tmp_path / "map") == {}
 
 
+@pytest.mark.parametrize("visible", ["MIG-5c8a1e0f-0000-4000-8000-000000000000", "0,MIG-GPU-8f2c/1/0"])
+def test_numbers_that_slurm_gives_to_mig_instances_are_taken_for_no_gpus(tmp_path: Path, visible: str) -> None:
+    """Slurm's gres_common.c: SLURM_JOB_GPUS counts gres devices, CUDA_VISIBLE_DEVICES has what is theirs alone."""
+    run(PROLOG, tmp_path / "map", SLURM_JOB_ID="5", SLURM_JOB_GPUS="3", CUDA_VISIBLE_DEVICES=visible)
+    assert not (tmp_path / "map").exists()
+    run(PROLOG, tmp_path / "map", SLURM_JOB_ID="6", SLURM_JOB_GPUS="3", CUDA_VISIBLE_DEVICES="3")
+    assert written(tmp_path / "map") == {"3": "6\n"}
+
+
 def test_what_a_skipped_epilog_left_is_the_next_jobs_and_a_late_epilog_takes_nothing_of_it(tmp_path: Path) -> None:
     map_dir = tmp_path / "map"
     run(PROLOG, map_dir, SLURM_JOB_ID="1", SLURM_JOB_GPUS="0,1")

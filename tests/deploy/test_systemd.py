@@ -1,5 +1,7 @@
-"""The shipped unit, judged by systemd itself."""
+"""The shipped unit and its drop-ins, judged by systemd itself."""
 
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,32 +10,61 @@ import pytest
 from tests.servers import need
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy/systemd/wattledger.service"
-MOST_EXPOSURE = "20"  # in tenths, as systemd-analyze counts
+DROP_INS = UNIT.with_name("wattledger.service.d")
+# In tenths, as systemd-analyze counts.
+MOST_EXPOSURE = {(): 20, ("ipmi",): 20, ("node-energy",): 21, ("attribution",): 24}
+EVERYTHING = ("attribution", "ipmi", "node-energy")
+WITH = pytest.mark.parametrize("drop_ins", [*MOST_EXPOSURE, EVERYTHING], ids=lambda names: "+".join(names) or "none")
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """Give the unit as on a host where the command is where the unit says."""
-    unit = tmp_path / "wattledger.service"
+def installed(folder: Path, drop_ins: tuple[str, ...] = ()) -> Path:
+    """Give the unit as on a host where the command is where the unit says, and these drop-ins are in force."""
+    unit = folder / "wattledger.service"
     unit.write_text(UNIT.read_text().replace("/usr/bin/wattledger", "/bin/true"))
+    (folder / "wattledger.service.d").mkdir()
+    for name in drop_ins:
+        shutil.copy(DROP_INS / f"{name}.conf", folder / "wattledger.service.d")
     return unit
 
 
-def test_systemd_finds_nothing_to_say_about_the_unit(installed: Path) -> None:
-    verify = [need("systemd-analyze", "systemd"), "verify", "--man=no", str(installed)]
-    result = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [need("systemd-analyze", "systemd"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_every_drop_in_is_known_here() -> None:
+    assert {path.stem for path in DROP_INS.iterdir()} == {name for names in MOST_EXPOSURE for name in names}
+
+
+@WITH
+def test_systemd_finds_nothing_to_say(tmp_path: Path, drop_ins: tuple[str, ...]) -> None:
+    result = analyze("verify", "--man=no", str(installed(tmp_path, drop_ins)))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_the_unit_is_exposed_by_no_more_than_2_0(installed: Path) -> None:
-    analyze = need("systemd-analyze", "systemd")
-    command = [analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", str(installed)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("drop_ins", MOST_EXPOSURE, ids=lambda names: "+".join(names) or "none")
+def test_it_is_exposed_by_no_more_than_its_rights_cost(tmp_path: Path, drop_ins: tuple[str, ...]) -> None:
+    threshold = f"--threshold={MOST_EXPOSURE[drop_ins]}"
+    result = analyze("security", "--offline=true", threshold, str(installed(tmp_path, drop_ins)))
     assert result.returncode == 0, result.stdout.splitlines()[-1:]
 
 
-def test_a_misspelt_key_would_be_seen(installed: Path) -> None:
-    installed.write_text(installed.read_text().replace("UMask=", "UMaks="))
-    verify = [need("systemd-analyze", "systemd"), "verify", "--man=no", str(installed)]
-    result = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
-    assert "UMaks" in result.stderr
+def test_rights_of_two_drop_ins_add_up(tmp_path: Path) -> None:
+    shown = analyze("security", "--offline=true", "--threshold=100", str(installed(tmp_path, EVERYTHING))).stdout
+    marks = {line.split()[1]: line.split()[0] for line in shown.splitlines() if "CapabilityBoundingSet" in line}
+    ptrace = next(mark for name, mark in marks.items() if "CAP_SYS_PTRACE" in name)
+    admin = next(mark for name, mark in marks.items() if "CAP_SYS_ADMIN" in name)
+    assert (ptrace, admin) == ("✗", "✓")
+
+
+@pytest.mark.parametrize(("where", "right", "wrong"), [("unit", "UMask", "UMaks"), ("drop-in", "Ambient", "Anbient")])
+def test_a_misspelt_key_would_be_seen(tmp_path: Path, where: str, right: str, wrong: str) -> None:
+    unit = installed(tmp_path, ("attribution",))
+    file = unit if where == "unit" else tmp_path / "wattledger.service.d/attribution.conf"
+    file.write_text(file.read_text().replace(right, wrong))
+    assert wrong in analyze("verify", "--man=no", str(unit)).stderr
+
+
+def test_a_driver_that_is_loaded_after_the_start_may_be_used() -> None:
+    """systemd resolves names and paths of devices once, when the unit starts; numbers need no device to be there."""
+    assert re.search(r"(?m)^DeviceAllow=char-195 rw$", UNIT.read_text())

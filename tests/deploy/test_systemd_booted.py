@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from tests.agent.daemon_process import Page
@@ -17,16 +19,25 @@ from tests.deploy.debian_root import DebianRoot, built_package, fresh_root, newe
 
 pytestmark = pytest.mark.nightly
 
-_BOOT_SECONDS = 240
+_BOOT_SECONDS = 330
 _DYNAMIC_USERS = range(61184, 65520)  # systemd.exec(5)
+_DAC_READ_SEARCH, _SYS_PTRACE = 2, 19  # linux/capability.h
 _TOLD = "/var/log/told"
+# What the unit is started by stays the package's. The last line tells what the daemon itself may read.
 _DROP_IN = """
 [Service]
-ExecStart=
-ExecStart=/usr/bin/wattledger run --source sim
 WatchdogSec=3
 RestartSec=1
+LoadCredential=web.yml:/etc/wattledger/web.yml
+ExecStartPost=/bin/sh /usr/local/bin/reads
 """
+_READS = """
+for file in /proc/1/environ /etc/shadow; do
+    if head -c 1 $file >/dev/null 2>&1; then echo $file; fi
+done >/run/wattledger/reads
+"""
+_PASSWORD = "a-word"  # noqa: S105  (of a page that nobody else reaches)
+_WEB = "basic_auth_users:\n  prometheus: {}\n"
 _COLLECTOR = """
 [Unit]
 After=wattledger.service dbus.service
@@ -34,15 +45,19 @@ After=wattledger.service dbus.service
 Type=oneshot
 ExecStart=/bin/sh /root/collect.sh
 ExecStopPost=systemctl --no-block poweroff
-TimeoutStartSec=150
+TimeoutStartSec=250
+"""
+_PAGE = """
+import sys, urllib.request
+path, *login = sys.argv[1:]
+headers = {"Authorization": f"Basic {login[0]}"} if login else {}
+request = urllib.request.Request("http://127.0.0.1:9889" + path, headers=headers)
+print(urllib.request.urlopen(request, timeout=5).read().decode())
 """
 # Each step leaves files; what cannot come about within its deadline leaves none, and the test says which is missing.
 _COLLECT = r"""
 mkdir -p /var/log/told; cd /var/log/told
-page() {
-    python3 -c 'import sys, urllib.request as u
-print(u.urlopen("http://127.0.0.1:9889" + sys.argv[1], timeout=5).read().decode())' "$1"
-}
+page() { python3 /root/page.py "$@"; }
 show() { systemctl show wattledger -p "$1" --value; }
 until_true() {
     end=$(($(date +%s) + 30))
@@ -52,8 +67,22 @@ until_true() {
     done
 }
 
+rights() {
+    cp /run/wattledger/reads "reads-$1"
+    sed -n 's/^CapEff:\s*//p' /proc/"$(show MainPID)"/status >"capabilities-$1"
+}
+
+# There is no driver here.
+until_true 'page /metrics 2>/dev/null | grep -q "^wattledger_source_success.* 0"'
+show ActiveState >active-without-driver
+show StatusText >status-without-driver
+page /-/ready >ready-without-driver 2>&1
+
+echo WATTLEDGER_SOURCE=sim >>/etc/default/wattledger
+systemctl restart wattledger >restart 2>&1; echo "rc $?" >>restart
 until_true 'page /-/ready >/dev/null 2>&1'
 until_true 'show StatusText | grep -q GPUs'
+rights none
 until_true 'page /metrics 2>/dev/null | grep -q "^wattledger_gpu_energy_joules_total.* [1-9]"'
 systemctl --no-pager -l status wattledger >status 2>&1
 show ActiveState >active
@@ -79,6 +108,22 @@ old=$(show MainPID)
 dpkg --force-confold -i /root/newer.deb >upgrade 2>&1; echo "rc $?" >>upgrade
 until_true '[ "$(show MainPID)" != 0 ] && [ "$(show MainPID)" != "$old" ] && page /-/ready >/dev/null 2>&1'
 page /metrics >upgraded
+
+examples=/usr/share/doc/wattledger/examples/wattledger.service.d
+for name in node-energy attribution; do
+    cp $examples/$name.conf /etc/systemd/system/wattledger.service.d/
+    systemctl daemon-reload
+    systemctl restart wattledger
+    until_true 'page /-/ready >/dev/null 2>&1'
+    rights $name
+done
+
+echo 'web_config: /run/credentials/wattledger.service/web.yml' >>/etc/wattledger/wattledger.yaml
+systemctl restart wattledger
+until_true 'page /-/ready "$(cat /root/login)" >/dev/null 2>&1'
+page /-/ready >without-password 2>&1
+page /-/ready "$(cat /root/login)" >with-password 2>&1
+
 systemctl stop wattledger >stop 2>&1; echo "rc $?" >>stop
 show Result >result
 show ActiveState >stopped
@@ -144,7 +189,46 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         (units / "collect.service").write_text(_COLLECTOR)
         (units / "multi-user.target.wants/collect.service").symlink_to("/etc/systemd/system/collect.service")
         root.file("/root/collect.sh").write_text(_COLLECT)
+        root.file("/root/page.py").write_text(_PAGE)
+        root.file("/usr/local/bin/reads").write_text(_READS)
+        root.file("/root/login").write_text(b64encode(f"prometheus:{_PASSWORD}".encode()).decode())
+        web = root.file("/etc/wattledger/web.yml")
+        web.write_text(_WEB.format(bcrypt.hashpw(_PASSWORD.encode(), bcrypt.gensalt(4)).decode()))
+        web.chmod(0o600)
         yield boot(root)
+
+
+def test_without_a_driver_it_lives_and_says_what_is_missing(told: Told) -> None:
+    assert told.text("active-without-driver") == "active"
+    assert "libnvidia-ml.so.1" in told.text("status-without-driver")
+    assert "503" in told.text("ready-without-driver")
+
+
+def test_another_source_is_set_in_etc_default(told: Told) -> None:
+    assert told.text("restart") == "rc 0"
+    assert told.page("before").has("wattledger_source_info", source="sim")
+
+
+@pytest.mark.parametrize(
+    ("drop_in", "capabilities", "reads"),
+    [
+        ("none", 0, []),
+        ("node-energy", 1 << _DAC_READ_SEARCH, ["/etc/shadow"]),
+        ("attribution", 1 << _DAC_READ_SEARCH | 1 << _SYS_PTRACE, ["/proc/1/environ", "/etc/shadow"]),
+    ],
+)
+def test_a_drop_in_gives_the_rights_it_names_and_no_others(
+    told: Told, drop_in: str, capabilities: int, reads: list[str]
+) -> None:
+    """The unit has node-energy when attribution joins it; its rights are among those of attribution."""
+    assert int(told.text(f"capabilities-{drop_in}"), 16) == capabilities
+    assert told.text(f"reads-{drop_in}").split() == reads
+
+
+def test_a_secret_that_is_roots_alone_comes_by_a_credential(told: Told) -> None:
+    assert "401" in told.text("without-password")
+    assert "401" not in told.text("with-password")
+    assert "Error" not in told.text("with-password")
 
 
 def test_the_unit_of_the_package_is_started_at_boot_and_says_what_it_reads(told: Told) -> None:
