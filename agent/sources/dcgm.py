@@ -19,6 +19,7 @@ from .dcgm_board import Board
 from .dcgm_fetch import PageFetch
 from .dcgm_pace import Pace
 from .dcgm_page import ExporterPage, NoGpusError, read_page
+from .proc_line import boot_id
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class DcgmSource:
     def open(self) -> None:
         """Begin anew; the first `read` asks."""
         self.close()
-        self._boot_id = _line(self._proc_root / "sys/kernel/random/boot_id")
+        self._boot_id = boot_id(self._proc_root)
 
     def read(self, at: Instant) -> Sample:
         """Give what is known at *at*; asks for the page when it may have changed. Raises SourceError."""
@@ -108,12 +109,3 @@ class DcgmSource:
             return read_page(body.content, is_framed=body.is_framed)
         except (PageError, NoGpusError) as error:
             raise SourceError(Gap.FAILED, f"{self._exporter.shown}: {error}") from error
-
-
-def _line(path: Path) -> str:
-    """Give the first line of a file, or "" where there is none."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return " ".join(file.readline().split())
-    except OSError:
-        return ""

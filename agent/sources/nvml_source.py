@@ -19,6 +19,7 @@ from .nvml_events import XidWatcher
 from .nvml_gpm import Gpm
 from .nvml_groups import Due
 from .nvml_identity import identify
+from .proc_line import boot_id, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -207,7 +208,7 @@ class NvmlSource:
             driver_version=self._nvml.text_or_empty("nvmlSystemGetDriverVersion"),
             nvml_version=self._nvml.text_or_empty("nvmlSystemGetNVMLVersion"),
             cuda_version=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
-            boot_id=_line(self._proc_root / "sys/kernel/random/boot_id"),
+            boot_id=boot_id(self._proc_root),
         )
 
     def _failure(self, code: int) -> SourceError:
@@ -215,14 +216,5 @@ class NvmlSource:
 
     def _versions(self) -> str:
         """Name the loaded kernel module, which after an upgrade is not the one that the library belongs to."""
-        line = _line(self._proc_root / _MODULE_VERSION)
+        line = first_line(self._proc_root / _MODULE_VERSION)
         return f"; loaded: {line}" if line else ""
-
-
-def _line(path: Path) -> str:
-    """Give the first line of a file, or "" where there is none."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return " ".join(file.readline().split())
-    except OSError:
-        return ""
