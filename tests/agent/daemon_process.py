@@ -16,6 +16,8 @@ from typing import Self, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from wattledger.exporter.site import NO_SNAPSHOT
+
 T = TypeVar("T")
 
 START_SECONDS = 30.0
@@ -114,8 +116,13 @@ class DaemonProcess:
                 return error.code, error.read()
 
     def page(self) -> Page:
-        """Scrape once."""
+        """Scrape once; a daemon that has only just started is waited for until it has its first sample."""
+        deadline = time.monotonic() + START_SECONDS
         status, body = self.get("/metrics")
+        while status == 503 and NO_SNAPSHOT.encode() in body:
+            assert time.monotonic() < deadline, f"no first sample\n{self.logged()}"
+            threading.Event().wait(0.05)  # between two looks; the deadline decides
+            status, body = self.get("/metrics")
         assert status == 200, body
         return Page(body.decode())
 
