@@ -15,6 +15,7 @@ from wattledger.rules.instant import NS_PER_SECOND, Instant
 from .clock import Clock, monotonic_us
 from .notify import Notifier
 from .pipeline import Pipeline, SamplerHealth
+from .price_desk import PriceDesk
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
 from .usage_desk import UsageSettings
@@ -33,6 +34,7 @@ class Policies:
     host: HostPolicy
     usage: UsageSettings
     fresh_ns: int
+    prices: Callable[[], PriceDesk] | None = None  # where what prices the energy is another than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Daemon:
         self._config = reloaded.health
         policies = reloaded.policies
         if policies is not None:
-            self._pipeline.apply(policies.host, policies.usage, fresh_ns=policies.fresh_ns)
+            self._pipeline.apply(policies.host, policies.usage, fresh_ns=policies.fresh_ns, prices=policies.prices)
         self._publish()
         self._notifier.ready()
 

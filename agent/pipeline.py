@@ -1,5 +1,6 @@
 """From a frame of the sampler to the next snapshot: book, commit, then show. It reads no device, serves no page."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from wattledger.exporter.catalog.family import device_label_values
@@ -84,12 +85,23 @@ class Pipeline:
         self._tick_ns: int | None = None
         self._toll = Toll()
 
-    def apply(self, policy: HostPolicy, usage: UsageSettings, *, fresh_ns: int) -> None:
-        """Go on under another configuration."""
+    def apply(
+        self,
+        policy: HostPolicy,
+        usage: UsageSettings,
+        *,
+        fresh_ns: int,
+        prices: Callable[[], PriceDesk] | None = None,
+    ) -> None:
+        """Go on under another configuration. *prices* makes another desk of prices, at work, as a restart would."""
         self._fresh_ns = fresh_ns
         self._excludes = policy.excludes
         self._usage.apply(usage)
         self._book.apply(self._with_owners(policy), [reading.identity for reading in self._readings.values()])
+        if prices is not None:
+            # The new desk begins with what the ledger knows, so all that the old one has must be there first.
+            self._ledger.commit({}, (), self._clock.now(), prices=self._prices.close())
+            self._prices = prices()
 
     def close(self) -> None:
         """Store what waits for more to come; nothing comes any more."""

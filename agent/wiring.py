@@ -1,9 +1,9 @@
 """The only place where concrete parts meet: from a configuration to a daemon that can run."""
 
-import logging
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,24 +12,25 @@ from wattledger.exporter.page import PageCache
 from wattledger.exporter.render import Renderer
 from wattledger.exporter.site import Site
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth
-from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.reading import REAL_SOURCES, SourceKind
 
 from .clock import Clock
-from .config import Config, ConfigError, KubernetesMode, LoadedConfig, SourceMode, changed_needing_restart
-from .daemon import Daemon, Policies, Reloaded, Surroundings
-from .detect import Detection, detect
+from .config import Config, ConfigError, KubernetesMode, LoadedConfig
+from .daemon import Daemon, Surroundings
+from .detect import Detection
 from .device_names import DeviceNames
 from .driver_watch import DriverWatch
 from .host_rules import HostRules
-from .ledger import Ledger, MemoryLedger, open_ledger
+from .ledger import Ledger
 from .notify import Notifier
 from .pipeline import Pipeline, fresh_limit_ns
 from .policy import host_policy, token_policy, usage_settings
 from .price_build import price_desk
-from .sampler.settings import SamplerSettings
+from .price_desk import PriceDesk
+from .reload import Reloader
 from .sampler.supervisor import SamplerSupervisor
 from .self_cost import SelfCost
+from .source_choice import choose_ledger, choose_source, sampler_settings, state_folder
 from .usage_desk import Closable, TokenSource, UsageDesk
 from .version import __version__
 from .workloads.attribution import Attribution
@@ -42,52 +43,10 @@ if TYPE_CHECKING:
 
     from .workloads.kubernetes.directory import PodDirectory
 
-logger = logging.getLogger(__name__)
-
-_NS_PER_DAY = 86_400 * NS_PER_SECOND
-_AT_ONCE_NS = 1_000_000  # between the frames of a capture that is not played but read
-
 
 def host_name(environment: Mapping[str, str]) -> str:
     """Give the name of this host: in a container that of its node, where NODE_NAME tells it."""
     return environment.get("NODE_NAME") or socket.gethostname()
-
-
-def choose_source(config: Config, environment: Mapping[str, str]) -> Detection:
-    """Give the kind of source to run and why."""
-    if config.source.kind is SourceMode.AUTO:
-        return detect(environment)
-    return Detection(SourceKind(config.source.kind.value), "as configured")
-
-
-def sampler_settings(config: Config, kind: SourceKind, *, realtime: bool = True) -> SamplerSettings:
-    """Give what the sampler process is told."""
-    return SamplerSettings(
-        source=kind,
-        interval_ns=config.interval_ns if realtime or kind is not SourceKind.REPLAY else _AT_ONCE_NS,
-        exclude=tuple(str(gpu) for gpu in config.gpus.exclude),
-        replay_path="" if config.source.path is None else str(config.source.path),
-        replay_loop=realtime,
-        replay_realtime=realtime,
-        dcgm_url=config.source.url,
-        log_level=config.log.level,
-        log_format=config.log.format,
-    )
-
-
-def choose_ledger(config: Config, kind: SourceKind, clock: Clock) -> Ledger:
-    """Open the books of this kind of source. Simulated joules never enter the books of real ones.
-
-    Raises LedgerError.
-    """
-    if kind is SourceKind.REPLAY:
-        return MemoryLedger()  # a capture that is played twice was drawn once
-    return open_ledger(state_folder(config, kind), clock=clock, history_days=config.history_ns // _NS_PER_DAY)
-
-
-def state_folder(config: Config, kind: SourceKind) -> Path:
-    """Give where the books of this kind of source are. A dcgm-exporter tells of the same boards and counters."""
-    return config.state_dir if kind in REAL_SOURCES else config.state_dir / kind.value
 
 
 def usage_desk(config: Config, kind: SourceKind, *, clock: Clock, ledger: Ledger, lasts: bool = True) -> UsageDesk:
@@ -219,7 +178,16 @@ def build(
         server.close()
         ledger.close()
         raise
-    pipeline = _pipeline(config, source.kind, environment=environment, clock=clock, ledger=ledger, usage=usage)
+    prices = partial(_prices, kind=source.kind, environment=environment, clock=clock, ledger=ledger)
+    pipeline = Pipeline(
+        kind=source.kind,
+        ledger=ledger,
+        clock=clock,
+        policy=host_policy(config),
+        usage=usage,
+        prices=prices(config),
+        fresh_ns=fresh_limit_ns(config.interval_ns),
+    )
     supervisor = SamplerSupervisor(sampler_settings(config, source.kind), clock=clock)
     started = clock.now()
     health = ConfigHealth(loaded_wall_ns=started.wall_ns)
@@ -231,7 +199,14 @@ def build(
             publish=pages.publish if dcgm is None else dcgm.beside(pages.publish),
             server_stats=server.stats,
             reload=Reloader(
-                loaded, reload, health=health, supervisor=supervisor, rules=rules, clock=clock, kind=source.kind
+                loaded,
+                reload,
+                health=health,
+                supervisor=supervisor,
+                rules=rules,
+                prices=prices,
+                clock=clock,
+                kind=source.kind,
             ),
             rules=rules.health,
             store_alerts=rules.store,
@@ -247,16 +222,10 @@ def build(
     return Running(daemon, pipeline, server, supervisor, rules, ledger, notifier, source, config)
 
 
-def _pipeline(
-    config: Config,
-    kind: SourceKind,
-    *,
-    environment: Mapping[str, str],
-    clock: Clock,
-    ledger: Ledger,
-    usage: UsageDesk,
-) -> Pipeline:
-    """Give the way of a sample, with its prices at work."""
+def _prices(
+    config: Config, *, kind: SourceKind, environment: Mapping[str, str], clock: Clock, ledger: Ledger
+) -> PriceDesk:
+    """Give what prices the energy from what *ledger* knows, at work."""
     prices = price_desk(
         config,
         clock=clock,
@@ -266,68 +235,4 @@ def _pipeline(
         has_meters=kind in REAL_SOURCES,
     )
     prices.start()
-    return Pipeline(
-        kind=kind,
-        ledger=ledger,
-        clock=clock,
-        policy=host_policy(config),
-        usage=usage,
-        prices=prices,
-        fresh_ns=fresh_limit_ns(config.interval_ns),
-    )
-
-
-class Reloader:
-    """Reads the configuration again on SIGHUP; a bad file leaves everything as it is."""
-
-    def __init__(
-        self,
-        loaded: LoadedConfig,
-        load: Callable[[], LoadedConfig],
-        *,
-        health: ConfigHealth,
-        supervisor: SamplerSupervisor,
-        rules: HostRules,
-        clock: Clock,
-        kind: SourceKind,
-    ) -> None:
-        self._loaded = loaded
-        self._health = health
-        self._load = load
-        self._supervisor = supervisor
-        self._rules = rules
-        self._clock = clock
-        self._kind = kind
-        self._settings = sampler_settings(loaded.config, kind)
-
-    def __call__(self) -> Reloaded:
-        """Give the new policy, or why there is none."""
-        try:
-            fresh = self._load()
-            plan = self._rules.prepare(fresh.config)
-        except ConfigError as error:
-            logger.error("configuration not taken, the old one stays in force:\n%s", error)  # noqa: TRY400
-            return Reloaded(
-                ConfigHealth(success=False, loaded_wall_ns=self._health.loaded_wall_ns, detail=str(error))
-            )
-        for problem in fresh.warnings:
-            logger.warning("%s", problem)
-        for key in changed_needing_restart(self._loaded.config, fresh.config):
-            logger.warning("configuration key %s takes effect at the next start", key)
-        settings = replace(
-            sampler_settings(fresh.config, self._kind),
-            interval_ns=self._settings.interval_ns,
-            log_format=self._settings.log_format,
-        )
-        if settings != self._settings:
-            self._supervisor.reconfigure(settings)
-        self._settings = settings
-        self._rules.apply(plan)
-        logging.getLogger().setLevel(fresh.config.log.level.value.upper())
-        self._loaded = fresh
-        self._health = ConfigHealth(loaded_wall_ns=self._clock.now().wall_ns)
-        logger.info("configuration read again: file=%s", fresh.path)
-        policies = Policies(
-            host_policy(fresh.config), usage_settings(fresh.config), fresh_limit_ns(settings.interval_ns)
-        )
-        return Reloaded(self._health, policies)
+    return prices

@@ -12,9 +12,9 @@ from wattledger.agent.capture.format import CaptureError
 from wattledger.agent.capture.record import record
 from wattledger.agent.clock import SystemClock
 from wattledger.agent.sampler.build import build_source
+from wattledger.agent.source_choice import choose_source, sampler_settings
 from wattledger.agent.sources.base import SourceError
 from wattledger.agent.version import __version__
-from wattledger.agent.wiring import choose_source, sampler_settings
 from wattledger.rules.reading import SourceKind
 
 from .settings import load_or_explain

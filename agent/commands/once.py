@@ -11,8 +11,9 @@ from wattledger.agent.policy import host_policy
 from wattledger.agent.price_desk import PriceDesk
 from wattledger.agent.price_parts import PriceSettings
 from wattledger.agent.sampler.supervisor import SamplerSupervisor
+from wattledger.agent.source_choice import choose_source, sampler_settings
 from wattledger.agent.version import __version__
-from wattledger.agent.wiring import choose_source, sampler_settings, usage_desk
+from wattledger.agent.wiring import usage_desk
 from wattledger.exporter.render import Format, Renderer
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, Snapshot
 from wattledger.rules.instant import NS_PER_SECOND

@@ -1,7 +1,7 @@
 """The configuration of the agent: one YAML file, variables and flags to one typed, immutable value."""
 
 from .environment import Overrides
-from .load import LoadedConfig, changed_needing_restart, load_config
+from .load import LoadedConfig, changed_needing_restart, load_config, prices_changed
 from .problem import ConfigError, Place, Problem
 from .schema import Config, Correction, Gpus, Log, Maintenance, Ownership, States
 from .values import GpuReference, KubernetesMode, LogLevel, SourceChoice, SourceMode
@@ -26,4 +26,5 @@ __all__ = [
     "States",
     "changed_needing_restart",
     "load_config",
+    "prices_changed",
 ]

@@ -1,7 +1,7 @@
 """One configuration out of file, environment and flags: who overrides whom, and what a reload cannot change."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from .environment import (
     unknown_variables,
 )
 from .problem import ConfigError, Origin, Place, Places, Problem, in_order
-from .schema import RESTART_KEYS, Config, field_value
+from .schema import PRICE_KEYS, RESTART_KEYS, Config, field_value
 
 _NO_HOME = "no folder for the state: HOME is not set; name one with state_dir, --state-dir or WATTLEDGER_STATE_DIR"
 
@@ -83,4 +83,13 @@ def settle(
 
 def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
     """Give the keys whose value differs and which a running agent cannot take over."""
-    return tuple(key for key in RESTART_KEYS if field_value(old, key) != field_value(new, key))
+    return _changed(RESTART_KEYS, old, new)
+
+
+def prices_changed(old: Config, new: Config) -> bool:
+    """Tell whether energy is priced otherwise than before."""
+    return bool(_changed(PRICE_KEYS, old, new))
+
+
+def _changed(keys: Sequence[str], old: Config, new: Config) -> tuple[str, ...]:
+    return tuple(key for key in keys if field_value(old, key) != field_value(new, key))

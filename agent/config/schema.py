@@ -49,12 +49,11 @@ RESTART_KEYS = (
     "log.format",
     "workloads.kubernetes",
     "services",
-    "carbon",
-    "supply",
-    "facility",
-    "tariff",
     "dcgm",
 )
+
+# What prices the energy: where one of them is another, the prices begin anew from the ledger.
+PRICE_KEYS = ("carbon", "supply", "facility", "tariff")
 
 GpuItem = Annotated[GpuReference, GPU]
 BoardUuid = Annotated[str, BOARD]

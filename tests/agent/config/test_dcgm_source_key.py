@@ -7,7 +7,7 @@ import pytest
 from wattledger.agent.config import Config, ConfigError, SourceChoice, SourceMode, load_config
 from wattledger.agent.policy import host_policy, token_policy
 from wattledger.agent.sources.dcgm_pace import COLLECT_NS, DWELL_NS, LEAD_NS, STALE_NS
-from wattledger.agent.wiring import choose_source, sampler_settings, state_folder
+from wattledger.agent.source_choice import choose_source, sampler_settings, state_folder
 from wattledger.rules.book import BookPolicy
 from wattledger.rules.reading import DeviceIdentity, SourceKind
 
