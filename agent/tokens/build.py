@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from ..device_names import DeviceNames
+from .job_inputs import NO_INPUTS, JobInputs
 from .settings import ConfiguredService, TokenSettings
 from .watch import TokenWatch
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config import Config
     from ..config.schema import Services
-    from .inputs.base import TokenInput
-    from .inputs.push import PushInput
 
 # ruff: noqa: PLC0415  (what no job or service needs is not loaded)
 
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 class TokenDesk:
     """Services and jobs of this host: the watch, with the inputs that it asks."""
 
-    def __init__(self, watch: TokenWatch, inputs: tuple[TokenInput, ...], push: PushInput | None) -> None:
+    def __init__(self, watch: TokenWatch, inputs: JobInputs) -> None:
         self._watch = watch
         self._inputs = inputs
-        self._push = push
 
     def start(self) -> None:
         """Begin. Raises ListenError where jobs cannot push to what is configured."""
-        if self._push is not None:
-            self._push.start()
+        if self._inputs.push is not None:
+            self._inputs.push.start()
         self._watch.start()
 
     def observe(self, holders: Mapping[str, Collection[int]]) -> None:
@@ -59,7 +57,7 @@ class TokenDesk:
     def close(self) -> None:
         """Read nothing any more, and give back files and sockets."""
         self._watch.close()
-        for source in self._inputs:
+        for source in self._inputs.all:
             source.close()
 
 
@@ -68,19 +66,19 @@ def token_desk(
 ) -> TokenDesk | None:
     """Give what reads tokens by *config*, not yet started; None where nothing is to be read. Raises PatternError."""
     section = config.services
-    inputs, push = _inputs(section, clock=clock, devices=devices)
-    if not section.discovery and not section.entries and not inputs:
+    inputs = _inputs(section, clock=clock, devices=devices)
+    if not section.discovery and not section.entries and not inputs.all:
         return None
     gpus = {entry.service: entry.gpus for entry in section.entries}
     watch = TokenWatch(
         clock,
         _catalogue,
         settings=token_settings(section),
-        inputs=inputs,
+        inputs=inputs.all,
         title_of=title_of,
         devices_of=lambda service: devices.uuids_of(gpus.get(service, ())),
     )
-    return TokenDesk(watch, inputs, push)
+    return TokenDesk(watch, inputs)
 
 
 def token_settings(section: Services) -> TokenSettings:
@@ -106,67 +104,11 @@ def _catalogue() -> tuple[ServerSpec, ...]:
     return load_catalogue()
 
 
-def _inputs(
-    section: Services, *, clock: Clock, devices: DeviceNames
-) -> tuple[tuple[TokenInput, ...], PushInput | None]:
+def _inputs(section: Services, *, clock: Clock, devices: DeviceNames) -> JobInputs:
     if not (
         section.textfile_dir or section.push.socket or section.push.listen or section.logs or section.tensorboard
     ):
-        return (), None
-    from .inputs.processes import Processes
+        return NO_INPUTS
+    from .inputs.build import job_inputs
 
-    processes = Processes()
-    inputs: list[TokenInput] = []
-    push: PushInput | None = None
-    if section.textfile_dir is not None:
-        from .inputs.settings import TextfileSettings
-        from .inputs.textfile import TextfileInput
-
-        settings = TextfileSettings(section.textfile_dir)
-        inputs.append(TextfileInput(settings, processes=processes, uuid_of=devices.uuid_of))
-    if section.push.socket is not None or section.push.listen is not None:
-        from .inputs.push import PushInput
-        from .inputs.settings import PushSettings
-
-        where = PushSettings(section.push.socket, section.push.listen, section.push.group)
-        push = PushInput(where, now=clock.now, processes=processes)
-        inputs.append(push)
-    for log in section.logs:
-        from .inputs.log_tail import LogInput
-        from .inputs.settings import LogSettings
-
-        inputs.append(
-            LogInput(
-                LogSettings(
-                    service=log.service,
-                    path=log.path,
-                    pattern=log.pattern,
-                    tokens_per_sample=log.tokens_per_sample,
-                    gpus=tuple(map(str, log.gpus)),
-                    pid_file=log.pid_file,
-                    model=log.model,
-                ),
-                processes=processes,
-                uuid_of=devices.uuid_of,
-            )
-        )
-    for board in section.tensorboard:
-        from .inputs.settings import TensorBoardSettings
-        from .inputs.tensorboard import TensorBoardInput
-
-        inputs.append(
-            TensorBoardInput(
-                TensorBoardSettings(
-                    service=board.service,
-                    folder=board.path,
-                    tag=board.tag,
-                    tokens_per_step=board.tokens_per_step,
-                    gpus=tuple(map(str, board.gpus)),
-                    pid_file=board.pid_file,
-                    model=board.model,
-                ),
-                processes=processes,
-                uuid_of=devices.uuid_of,
-            )
-        )
-    return tuple(inputs), push
+    return job_inputs(section, clock=clock, devices=devices)

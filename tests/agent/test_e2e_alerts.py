@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.daemon_process import DaemonProcess
+from tests.agent.daemon_process import DaemonProcess, Page
 from tests.agent.e2e_daemon import machine, poll
 from tests.exporter.delivery.fake_receiver import FakeReceiver
 from tests.exporter.delivery.real_alertmanager import active_alerts, alertmanager_for
@@ -56,6 +56,18 @@ def updated(alertmanager: str) -> str:
     return max((str(alert["updatedAt"]) for alert in known if alert["labels"]["severity"] == "info"), default="")
 
 
+def wait_evaluated(daemon: DaemonProcess, times: int) -> None:
+    """Wait until *daemon* has evaluated its rules so often, on samples of its own."""
+    daemon.wait_ticks(1)
+    seen: set[float] = set()
+
+    def enough(page: Page) -> bool:
+        seen.update(row.value for row in page.rows("wattledger_rule_group_last_evaluation_timestamp_seconds"))
+        return len(seen) > times
+
+    daemon.wait_for(enough, f"{times} more evaluations")
+
+
 def test_a_held_gpu_is_told_again_and_again_over_a_kill_until_it_works(double: NvmlDouble, tmp_path: Path) -> None:
     board = double.gpu(0)
     board.process(4242, memory_bytes=20 << 30)
@@ -101,6 +113,8 @@ def test_a_held_gpu_is_told_again_and_again_over_a_kill_until_it_works(double: N
             poll(lambda: len(told(hook)) > known, "Alertmanager repeats it after the kill")
             assert set(told(hook)) == set(told(direct)) == {"firing"}, "nobody was told that it was over"
 
+            # An alert that is resumed and not found again would be held for a minute.
+            wait_evaluated(second, 3)
             board.utilisation(gpu=90)
             board.draw(500)
             poll(lambda: told(hook)[-1] == "resolved", "the alert resolves", 90)
