@@ -68,7 +68,10 @@ def once(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *, span_ns: int | None) -> None:
-    """Take samples over *span_ns* (None: until the source ends), or until a failure or the end of patience."""
+    """Take samples over *span_ns*, or until a failure or the end of patience.
+
+    Without *span_ns* all that the source has is taken: patience is for the next frame.
+    """
     deadline_ns = clock.now().mono_ns + PATIENCE_NS
     first_ns: int | None = None
     while not supervisor.state.ended and (now_ns := clock.now().mono_ns) < deadline_ns:
@@ -77,6 +80,8 @@ def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *,
         if frame is None:
             continue
         pipeline.take(frame)
+        if span_ns is None:
+            deadline_ns = now_ns + PATIENCE_NS
         if not isinstance(frame, Sample):
             return
         first_ns = frame.at.mono_ns if first_ns is None else first_ns
@@ -85,8 +90,8 @@ def _collect(supervisor: SamplerSupervisor, pipeline: Pipeline, clock: Clock, *,
 
 
 def _awaits_collection(sample: Sample) -> bool:
-    """Tell whether a dcgm-exporter has not collected yet since the first look: energy and power come with that."""
-    if sample.source is not SourceKind.DCGM:
+    """Tell whether a collector has nothing new yet since the first look: energy and power come with that."""
+    if sample.pace is None:
         return False
     return any(reading.up and Gap.TIMEOUT in reading.gaps.values() for reading in sample.devices)
 

@@ -87,6 +87,9 @@ class FrameReader:
         return bytes(self._buffer[_LENGTH_BYTES : _LENGTH_BYTES + length])
 
 
+FOREVER_MS = -1  # as poll(2) has it
+
+
 class FrameWriter:
     """Whole frames into a non-blocking pipe; a reader that stands still delays nobody and loses no event.
 
@@ -96,7 +99,10 @@ class FrameWriter:
     """
 
     def __init__(self, fd: int, *, patience_ms: int = 50) -> None:
-        """Take a pipe's end. *patience_ms* bounds how long one call waits for a reader that is draining."""
+        """Take a pipe's end. *patience_ms* bounds how long one call waits for a reader that is draining.
+
+        With FOREVER_MS none is dropped: the reader sets the pace as long as it lives.
+        """
         os.set_blocking(fd, False)
         self._fd = fd
         self._patience_ms = patience_ms
@@ -117,7 +123,7 @@ class FrameWriter:
         """Write what is held; give whether nothing is left. Raises BrokenPipeError when the reader is gone."""
         patience = self._patience_ms if patience_ms is None else patience_ms
         while self._begun or self._held:
-            frame = self._begun or memoryview(encode_frame(self._held[0]))
+            frame = self._begun or self._next_frame()
             try:
                 written = os.write(self._fd, frame)
             except BlockingIOError:
@@ -128,6 +134,14 @@ class FrameWriter:
                 del self._held[0]
             self._begun = frame[written:]
         return True
+
+    def _next_frame(self) -> memoryview:
+        """Give the first of what is held. One that fits no frame is let go of: what is said of it must not wait."""
+        try:
+            return memoryview(encode_frame(self._held[0]))
+        except FrameError:
+            del self._held[0]
+            raise
 
     def _supersede(self, newest: Sample) -> Sample:
         events = newest.events

@@ -36,5 +36,5 @@ class SupervisorState:
     abandoned_total: int
     stale_frames: int
     released: bool
-    ended: bool
+    ended: bool  # nothing comes any more, and all that came was handed on
     last_failure: SourceFailure | None

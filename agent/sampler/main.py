@@ -13,7 +13,7 @@ from wattledger.rules.reading import Sample, SourceFailure, SourceKind
 
 from .build import build_source
 from .exits import SamplerExit
-from .frames import EndOfFrames, FrameError, FrameWriter, Message
+from .frames import FOREVER_MS, EndOfFrames, FrameError, FrameWriter, Message
 from .orders import Orders, OrderWatch
 from .schedule import Schedule
 from .settings import SamplerSettings, SettingsError, decode_settings
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str]) -> int:
         settings,
         lambda: build_source(settings, clock),
         clock=clock,
-        writer=FrameWriter(frames_fd),
+        writer=FrameWriter(frames_fd, patience_ms=FOREVER_MS) if settings.is_read_whole else FrameWriter(frames_fd),
         orders=orders,
         phase_ns=random_phase_ns(settings.interval_ns),
     )

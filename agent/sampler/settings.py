@@ -41,6 +41,11 @@ class SamplerSettings:
     log_level: str = "info"
     log_format: LogFormat = LogFormat.AUTO
 
+    @property
+    def is_read_whole(self) -> bool:
+        """Tell whether no frame may give way to a newer one: of a capture that is not played but read."""
+        return self.source is SourceKind.REPLAY and not self.replay_realtime
+
 
 def encode_settings(settings: SamplerSettings) -> str:
     """Give *settings* as one line of JSON."""

@@ -101,7 +101,7 @@ class SamplerSupervisor:
             abandoned_total=self._departures.abandoned_total,
             stale_frames=self._stale_frames,
             released=self._released,
-            ended=self._ended,
+            ended=self._ended and not self._out,
             last_failure=self._last_failure,
         )
 
