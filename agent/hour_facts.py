@@ -14,7 +14,7 @@ from wattledger.rules.pricing.hour import Cover, HourFacts, Quarters
 from wattledger.rules.pricing.model import SLOT_NS, Boundary, slots_of_hour
 
 from .node_desk import NodeDesk
-from .price_parts import LOCATION, PUE, RESIDUAL, SUPPLY, Feeds, PriceSettings, Supplies, Tariffs
+from .price_parts import CARBON_FREE, LOCATION, PUE, RESIDUAL, SUPPLY, Feeds, PriceSettings, Supplies, Tariffs
 
 if TYPE_CHECKING:
     from wattledger.rules.feeds.fallback import Resolved
@@ -49,6 +49,7 @@ class HourKnowledge:
             {Boundary.GPU: gpu} | around.energies,
             location=self._resolve(LOCATION, start) if settings.has_carbon else (),
             residual=self._resolve(RESIDUAL, start) if settings.has_residual else None,
+            carbon_free=self._resolve(CARBON_FREE, start) if settings.has_carbon_free else None,
             prices=() if self.tariffs is None else self.tariffs.points(start, start + NS_PER_HOUR),
             currency=settings.currency,
             zone=settings.zone,
@@ -68,6 +69,8 @@ class HourKnowledge:
                 node.append(base_mj)
             path = self._path_at(slot * SLOT_NS)
             if path is None:
+                if self.settings.has_pue_feed and not base_mj:
+                    facility.append(0)  # of nothing a house makes nothing, whatever its PUE: the quarters to come too
                 continue
             taken = facility_energy(path, base_mj, duration_ns, at=at)
             facility.append(taken.total_mj)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wattledger.rules.instant import NS_PER_SECOND
+
 from .config.facility_schema import Facility
 from .ledger import Ledger
 from .price_desk import PriceDesk
-from .price_parts import LOCATION, MARGINAL, PUE, RESIDUAL, SUPPLY, PriceSettings
+from .price_parts import CARBON_FREE, LOCATION, MARGINAL, PUE, RESIDUAL, SUPPLY, PriceSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 PRICE = "price"
 
+# Without a value that may come later an hour waits for energy alone: that of a service is known when its tokens are
+# read again, which may be after the hour in which it was drawn. What comes when that has closed finds no price.
+_LATE_NS = 900 * NS_PER_SECOND
+
 
 def price_desk(
     config: Config,
@@ -48,12 +54,12 @@ def price_desk(
     prices = ledger.load_prices()
     tariff, carbon = config.tariff, config.carbon
     settings = PriceSettings(
-        # Without a value that may come later there is nothing to wait for.
-        open_ns=0 if feeds is None else carbon.open_ns,
+        open_ns=_LATE_NS if feeds is None else carbon.open_ns,
         zone=_zone(carbon.feeds),
         currency="" if tariff is None else tariff.currency,
         has_carbon=bool(carbon.feeds),
         has_residual=bool(carbon.residual),
+        has_carbon_free=bool(carbon.carbon_free),
         path=_path(config),
         has_pue_feed=config.facility.feed is not None,
     )
@@ -144,6 +150,8 @@ def _wanted(config: Config) -> Iterator[tuple[str, tuple[Measure, Sequence[Feed]
     ):
         if feeds:
             yield name, (Measure.INTENSITY, feeds)
+    if config.carbon.carbon_free:
+        yield CARBON_FREE, (Measure.CARBON_FREE, config.carbon.carbon_free)
     if config.tariff is not None and config.tariff.feed is not None:
         yield PRICE, (Measure.PRICE, (config.tariff.feed,))
     if config.facility.feed is not None:
@@ -155,6 +163,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, tuple[Measure, Sequence[Feed]
 
 def _member(feed: Feed, measure: Measure, *, currency: str, clock: Clock, environment: Mapping[str, str]) -> Member:
     from .feeds.catalogue import build_provider, keys_of  # noqa: PLC0415
+    from .feeds.origin import origin_of  # noqa: PLC0415
     from .feeds.poller import Member  # noqa: PLC0415
     from .feeds.registration import Wants  # noqa: PLC0415
     from .feeds.secrets import credential_of, secret_of  # noqa: PLC0415
@@ -168,4 +177,5 @@ def _member(feed: Feed, measure: Measure, *, currency: str, clock: Clock, enviro
     return Member(
         provider,
         WebSession(clock, environment, timeout_ns=feed.timeout_ns, ca_file=feed.ca_file),
+        origin_of(feed),
     )

@@ -59,7 +59,7 @@ class PriceDesk:
         self._corrections = 0
         self._closed_ns = (0, 0)  # from when to when hours have closed since the start
         self._now_wall_ns = 0
-        self._settled = False
+        self._settled = self._heard = False
         self._settle_by_ns = 0
 
     def book(self, entries: Sequence[Entry], at: Instant, boot_id: str = "") -> PriceCommit:
@@ -68,7 +68,8 @@ class PriceDesk:
         node = self._take_node(at, boot_id)
         for slot, energy_mj in _by_slot(entries).items():
             self._book.add(slot, energy_mj)
-        is_settled = self._is_settled(at)  # before the news is taken: what made it so is then among it
+        # Before the news is taken: what made them so is then among it.
+        is_settled, has_heard = self._is_settled(at), self._has_heard(at)
         self._take_changes()
         if not is_settled:
             # The energy is in its quarter hours, and is priced when it is known with what.
@@ -79,7 +80,7 @@ class PriceDesk:
                 self._facts, in_order=self._supplies is not None and self._supplies.is_sequential
             )
         )
-        closings = self._book.close(at.wall_ns)
+        closings = self._book.close(at.wall_ns) if has_heard else ()
         used: dict[str, int] = {}
         for closing in closings:
             self._rows[closing.hour] = closing.row
@@ -151,11 +152,24 @@ class PriceDesk:
         if self._settled or self._feeds is None:
             return True
         self._settle_by_ns = self._settle_by_ns or at.mono_ns + SETTLE_NS
-        first = [feed for feed in self._feeds.health() if feed.level == 0]
         self._settled = at.mono_ns >= self._settle_by_ns or all(
-            feed.value is not None or feed.last_success_wall_ns is not None or feed.trouble for feed in first
+            feed.value is not None or _has_told(feed) for feed in self._first_feeds(self._feeds)
         )
         return self._settled
+
+    def _has_heard(self, at: Instant) -> bool:
+        """Tell whether the first feed of each chain has answered or failed since the start, and waits no longer.
+
+        Of hours that closed while the agent was down the cache may have old forecasts, where a feed tells the truth.
+        """
+        if self._heard or self._feeds is None:
+            return True
+        self._heard = at.mono_ns >= self._settle_by_ns or all(map(_has_told, self._first_feeds(self._feeds)))
+        return self._heard
+
+    @staticmethod
+    def _first_feeds(feeds: Feeds) -> Iterator[FeedHealth]:
+        return (feed for feed in feeds.health() if feed.level == 0)
 
     def _take_changes(self) -> None:
         if self._feeds is None:
@@ -217,6 +231,10 @@ class PriceDesk:
             found[Accounting.LOCATION] += widest.energy_mj - widest.location_covered_mj
             found[Accounting.MARKET] += widest.energy_mj - widest.market_covered_mj
         return found
+
+
+def _has_told(feed: FeedHealth) -> bool:
+    return feed.last_success_wall_ns is not None or bool(feed.trouble)
 
 
 def _by_slot(entries: Sequence[Entry]) -> Mapping[int, int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wattledger.rules.tariff.prices import PricePoint
 
 LOCATION, RESIDUAL, MARGINAL, PUE, SUPPLY = "location", "residual", "marginal", "pue", "supply:"
+CARBON_FREE = "carbon_free"
 """Chains of feeds by what they are for; that of a meter has the name of its supply behind."""
 
 
@@ -80,5 +81,6 @@ class PriceSettings:
     currency: str = ""
     has_carbon: bool = False
     has_residual: bool = False
+    has_carbon_free: bool = False
     path: PowerPath | None = None
     has_pue_feed: bool = False

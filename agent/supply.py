@@ -56,7 +56,13 @@ class SupplyPlan:
     def storages(self) -> tuple[Storage, ...]:
         """Give the batteries that are charged from generation on site."""
         return tuple(
-            Storage(entry.name, _part(entry, (entry.capacity_kwh_ppm or 0) * _MJ_PER_KWH_PPM))
+            Storage(
+                entry.name,
+                _part(entry, (entry.capacity_kwh_ppm or 0) * _MJ_PER_KWH_PPM),
+                entry.from_wall_ns,
+                entry.to_wall_ns,
+                entry.efficiency_ppm,
+            )
             for entry in self._entries
             if entry.charged_from is ChargedFrom.ONSITE
         )

@@ -29,6 +29,8 @@ class SupplyDesk:
         settled_hour: int | None = None,
     ) -> None:
         self._plan = plan
+        # What a battery gives back while it is in no account is not known: one that comes again later begins empty.
+        self._empty = dict.fromkeys([*stock_mj, *(storage.name for storage in plan.storages)], 0)
         self._chain = SupplyChain(plan.books(used_mj, stock_mj), settled_hour)
 
     @classmethod
@@ -58,7 +60,8 @@ class SupplyDesk:
         """
         books = self._chain.close(hour)
         found = {_LOT + name: energy_mj for name, energy_mj in books.certificates.used_mj.items()}
-        found |= {_STORAGE + name: energy_mj for name, energy_mj in books.storage.stock_mj.items()}
+        stocks = {**self._empty, **books.storage.stock_mj}
+        found |= {_STORAGE + name: energy_mj for name, energy_mj in stocks.items()}
         settled = self._chain.settled
         return found if settled is None else found | {f"{_SETTLED}hour": settled}
 

@@ -26,6 +26,7 @@ _UNITS = {
     Measure.PRICE: "per kWh",
     Measure.PUE: "",
     Measure.ENERGY: "",
+    Measure.CARBON_FREE: "carbon-free",
 }
 
 
@@ -99,8 +100,19 @@ def _supply(prices: PricesView) -> str:
     matched_mj = _total(prices, TotalKind.MATCHED) or 0
     return (
         f'<p class="legend">Supply: {parts}. Matched hour by hour with carbon-free supply: '
-        f"{percent(matched_mj, whole_mj)}.</p>\n"
+        f"{percent(matched_mj, whole_mj)}{_with_grid(prices, whole_mj)}.</p>\n"
     )
+
+
+def _with_grid(prices: PricesView, whole_mj: int) -> str:
+    """Give the same with the grid, and of how much of the load that is; nothing where nobody asks for it."""
+    score_mj = _total(prices, TotalKind.WITH_GRID)
+    if score_mj is None:
+        return ""
+    covered_mj = score_mj + (_total(prices, TotalKind.WITH_GRID_REST) or 0)
+    score = percent(score_mj, covered_mj) or "not known"
+    of_load = "" if covered_mj >= whole_mj else f" (of {percent(covered_mj, whole_mj)} of the load)"
+    return f"; with the carbon-free share of the grid: {score}{of_load}"
 
 
 def _feeds(feeds: tuple[FeedHealth, ...]) -> str:

@@ -10,7 +10,7 @@ from .duration import format_duration
 from .environment import Overrides
 from .facility_schema import Facility
 from .load import settle
-from .problem import ConfigError, Place, Problem, escaped
+from .problem import ConfigError, Origin, Place, Problem, escaped
 from .scalars import decimal_text
 from .schema import Config
 from .tariff_schema import Tariff
@@ -56,8 +56,21 @@ def _check_config(document: Document, environment: Mapping[str, str]) -> tuple[s
 
     config, warnings = settle(document, environment=environment, overrides=Overrides(), is_root=None)
     rulebook = load_rulebook(config.rules)
+    if config.web_config is not None:
+        _check_web_config(config.web_config)
     settings = "".join(f"  {key:<11} {escaped(text)}\n" for key, text in summary(config).items())
     return settings, (*warnings, *rulebook.warnings)
+
+
+def _check_web_config(path: Path) -> None:
+    """Read TLS and users of the page as the daemon does at its start. Raises ConfigError."""
+    from wattledger.exporter.http import WebConfigError, check_web_config  # noqa: PLC0415  (where there is one)
+
+    try:
+        check_web_config(path)
+    except WebConfigError as error:
+        place = Place(Origin(str(path), path.parent), error.line)
+        raise ConfigError((Problem(place, "", f"{error.problem}; {error.cure}"),)) from error
 
 
 def summary(config: Config) -> dict[str, str]:
@@ -76,7 +89,8 @@ def summary(config: Config) -> dict[str, str]:
         f" maintenance={len(states.maintenance)}",
         "owners": f"gpus={sum(len(ownership.gpus) for ownership in config.owners)}",
         "carbon": f"feeds={len(config.carbon.feeds)} residual={len(config.carbon.residual)}"
-        f" marginal={len(config.carbon.marginal)} open={format_duration(config.carbon.open_ns)}",
+        f" marginal={len(config.carbon.marginal)} carbon_free={len(config.carbon.carbon_free)}"
+        f" open={format_duration(config.carbon.open_ns)}",
         "supply": f"entries={len(config.supply)}",
         "facility": _facility(config.facility),
         "tariff": "none" if config.tariff is None else _tariff(config.tariff),

@@ -37,6 +37,8 @@ def feeds_of(config: Config) -> Iterator[tuple[str, Measure, Feed]]:
     ):
         for number, feed in enumerate(feeds):
             yield f"carbon.{name}[{number}]", Measure.INTENSITY, feed
+    for number, feed in enumerate(config.carbon.carbon_free):
+        yield f"carbon.carbon_free[{number}]", Measure.CARBON_FREE, feed
     for number, entry in enumerate(config.supply):
         if entry.meter is not None:
             yield f"supply[{number}].meter", Measure.ENERGY, entry.meter
@@ -83,6 +85,8 @@ def _doubts(config: Config) -> Iterator[Told]:
             if first is not None and caliber is not None and not _are_alike(first, caliber):
                 unlike = f"is of another caliber ({caliber}) than the first feed ({first}), and grams of both add up"
                 yield f"carbon.feeds[{number}]", f"{unlike}; give feeds of one caliber where you can"
+    if config.carbon.carbon_free and not config.supply:
+        yield "carbon.carbon_free", "is for the load that `supply` leaves to the grid, and there is none; add supply"
     if config.supply and not config.carbon.feeds:
         yield "supply", "covers load and no gram is counted; add carbon.feeds for what it does not cover"
 

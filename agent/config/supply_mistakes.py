@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from wattledger.rules.instant import NS_PER_HOUR
 from wattledger.rules.supply.model import MILLION
 
 from .problem import quoted
@@ -18,7 +19,7 @@ _ALL = ("kind", "name", "grams_per_kwh", "part")
 _METERED = (*_ALL, "meter", "kwh_per_hour", "profile", "timezone", "from", "to")
 _KEYS = {
     SupplyKind.ONSITE: (*_METERED, "renewable", "carbon_free", "certificates_sold"),
-    SupplyKind.STORAGE: (*_METERED, "charged_from", "capacity_kwh"),
+    SupplyKind.STORAGE: (*_METERED, "charged_from", "capacity_kwh", "efficiency"),
     SupplyKind.DIRECT_LINE: (*_METERED, "renewable", "carbon_free", "certificates_sold"),
     SupplyKind.CONTRACT: (*_METERED, "share", "scope", "renewable", "carbon_free"),
     SupplyKind.CERTIFICATES: (*_ALL, "renewable", "carbon_free", "timezone", "certificates"),
@@ -87,8 +88,9 @@ def _storage(key: str, entry: SupplyEntry, entries: Sequence[SupplyEntry]) -> It
                 "capacity_kwh, or give grams_per_kwh"
             )
             yield key if entry.intensity is None else f"{key}.grams_per_kwh", message
-        if entry.capacity_kwh_ppm is not None:
-            yield f"{key}.capacity_kwh", "is used with charged_from: onsite alone; add that or remove this"
+        for name in ("capacity_kwh", "efficiency"):
+            if name in _given(entry):
+                yield f"{key}.{name}", "is used with charged_from: onsite alone; add that or remove this"
         return
     if entry.capacity_kwh_ppm is None:
         yield key, "lacks the key `capacity_kwh`; add how much it holds, which limits what of it can be green"
@@ -98,6 +100,9 @@ def _storage(key: str, entry: SupplyEntry, entries: Sequence[SupplyEntry]) -> It
 
 
 def _volume(key: str, entry: SupplyEntry) -> Iterator[Mistake]:
+    if entry.meter is not None and (entry.meter.step_ns or 0) > NS_PER_HOUR:
+        message = "is longer than an hour, and says nothing of the hours in it; write 1h or less"
+        yield f"{key}.meter.step", message
     told = [name for name in _VOLUMES if name in _given(entry)]
     if not told:
         forms = ", ".join(name for name in _VOLUMES if name in _KEYS[entry.kind])

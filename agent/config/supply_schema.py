@@ -86,6 +86,7 @@ class SupplyEntry(Section, frozen=True, kw_only=True):
     capacity_kwh_ppm: Annotated[int | None, decimal_key("0", _HIGHEST, decimals=6, above=True)] = msgspec.field(
         default=None, name="capacity_kwh"
     )
+    efficiency_ppm: Annotated[int, _PART] = msgspec.field(default=1_000_000, name="efficiency")
     certificates: tuple[CertificateLot, ...] = ()
 
     @property

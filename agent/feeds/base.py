@@ -112,13 +112,15 @@ class Pace:
 
     `step_ns` is the usual length of its points, `lag_ns` how late a measured one comes, `max_age_ns` how long after
     its end the newest point is held on to (0 never: a price or a metered energy is not guessed), `poll_ns` how often
-    to ask. A provider of files and constants has `poll_ns` for how often to look at the file.
+    to ask. A provider of files and constants has `poll_ns` for how often to look at the file. `asks_all`: a value is
+    understood beside its neighbours alone, so that each time all is asked for, not only what may be new.
     """
 
     step_ns: int
     lag_ns: int
     max_age_ns: int
     poll_ns: int
+    asks_all: bool = False
 
 
 class Provider(Protocol):

@@ -14,6 +14,7 @@ from ..config.feed_schema import Feed, FeedKind
 from ..config.problem import guess
 from .base import FeedError, Provider, Trouble
 from .declared import CALIBER_KEYS
+from .discreet import Discreet
 from .registration import FeedKeys, Wants
 
 # A module has the name of its kind, unless that is one of the standard library.
@@ -46,9 +47,10 @@ def keys_of(kind: FeedKind) -> FeedKeys:
 def build_provider(feed: Feed, wants: Wants) -> Provider:
     """Make the provider of *feed*. Raises FeedError for what `mistakes` tells."""
     try:
-        return _file(feed.kind).build(feed, wants)
+        provider = _file(feed.kind).build(feed, wants)
     except ValueError as error:
         raise FeedError(Trouble.INVALID, str(error)) from None
+    return provider if wants.secret is None else Discreet(provider, wants.secret)
 
 
 def mistakes(feed: Feed, measure: Measure, at: str, *, currency: str = "") -> Iterator[tuple[str, str]]:

@@ -1,8 +1,9 @@
 """A CSV file that somebody else writes: our own columns, or a yearly export of Electricity Maps.
 
-Ours: a header with `from`, `grams_per_kwh` (or `price_per_kwh`, `kwh`, `pue`) and perhaps `to`; times are ISO 8601
-with an offset, or of the time zone that `timezone` names. Without `to` a value holds until the next row; the last one
-for `step`, or else as long as the one before it. Other columns and lines that begin with # are not looked at.
+Ours: a header with `from`, `grams_per_kwh` (or `price_per_kwh`, `kwh`, `pue`, `carbon_free_ratio`) and perhaps `to`;
+times are ISO 8601 with an offset, or of the time zone that `timezone` names. Without `to` a value holds until the
+next row; the last one for `step`, or else as long as the one before it. Other columns and lines that begin with # are
+not looked at.
 A line that is wrong makes the file unusable, and is named; a value that is none is left out, and counted.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from wattledger.rules.feeds.model import Caliber, Factors
 
 from ..config.feed_schema import Feed
-from .conversion import Convert, conversion
+from .conversion import conversion
 from .csv_layout import VALUE_COLUMNS, Layout, layout_of
 from .declared import pace_of, series_of
 from .file_ask import POLL_NS, FileAsk, file_keys
@@ -37,7 +38,6 @@ def build(feed: Feed, wants: Wants) -> FileProvider:
     parser = _Parser(
         ask=FileAsk.of(feed, wants),
         factors=(series.caliber or Caliber()).factors,
-        convert=conversion(wants.measure, VALUE_COLUMNS[wants.measure][1], wants.currency),
     )
     return FileProvider(series, pace_of(feed, poll_ns=POLL_NS), WatchedFile(parser.ask.path, parser.parse))
 
@@ -54,7 +54,6 @@ class _Parser:
 
     ask: FileAsk
     factors: Factors
-    convert: Convert
 
     def parse(self, content: bytes) -> FileRows:
         """Give the rows. Raises ValueError or FeedError with file, line, problem and cure."""
@@ -87,7 +86,8 @@ class _Parser:
         ends = ends_of(starts, column(layout.end), place=place, zone=self.ask.clock)
         found = stretches(starts, ends, place=place, step_ns=self.ask.step_ns)
         estimated = [text.casefold() in _TRUE for text in column(layout.estimated)]
-        return rows_of(found, column(layout.value), convert=self.convert, place=place, estimated=estimated)
+        convert = conversion(self.ask.measure, layout.unit, self.ask.currency)
+        return rows_of(found, column(layout.value), convert=convert, place=place, estimated=estimated)
 
     def _text(self, content: bytes) -> str:
         try:

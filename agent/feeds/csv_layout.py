@@ -12,6 +12,7 @@ VALUE_COLUMNS = {
     Measure.PRICE: ("price_per_kwh", ""),
     Measure.ENERGY: ("kwh", "kWh"),
     Measure.PUE: ("pue", ""),
+    Measure.CARBON_FREE: ("carbon_free_ratio", "ratio"),
 }
 """The column of each measure, and its unit."""
 
@@ -20,6 +21,7 @@ _EXPORT_TIME = "datetime (utc)"
 _EXPORT_ZONE = "zone id"
 _EXPORT_ESTIMATED = "data estimated"
 _EXPORT_VALUE = "carbon intensity gco₂eq/kwh "
+_EXPORT_CARBON_FREE = ("carbon-free energy percentage (cfe%)", "low carbon percentage")
 _EXPORT_FACTORS = {
     Factors.DIRECT: ("(direct)",),
     Factors.LIFECYCLE: ("(lca)", "(life cycle)"),
@@ -28,11 +30,15 @@ _EXPORT_FACTORS = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Indices of columns, None where there is none. `is_utc`: times without an offset are of UTC by the header."""
+    """Indices of columns, None where there is none. `unit` is that of the values.
+
+    `is_utc`: times without an offset are of UTC by the header.
+    """
 
     start: int
     value: int
     value_name: str
+    unit: str
     end: int | None = None
     zone: int | None = None
     estimated: int | None = None
@@ -49,7 +55,7 @@ def layout_of(header: Sequence[str], measure: Measure, factors: Factors) -> Layo
     names = [" ".join(name.split()).casefold() for name in header]
     if _EXPORT_TIME in names:
         return _export(names, measure, factors)
-    name, _ = VALUE_COLUMNS[measure]
+    name, unit = VALUE_COLUMNS[measure]
     if "from" not in names or name not in names:
         found = ", ".join(header)[:200]
         cure = f"write the header from,to,{name}"
@@ -63,24 +69,28 @@ def layout_of(header: Sequence[str], measure: Measure, factors: Factors) -> Layo
         start=names.index("from"),
         value=names.index(name),
         value_name=name,
+        unit=unit,
         end=names.index("to") if "to" in names else None,
     )
 
 
 def _export(names: list[str], measure: Measure, factors: Factors) -> Layout:
-    if measure is not Measure.INTENSITY:
-        raise ValueError(f"this export of Electricity Maps holds carbon intensities, and no {measure}")
-    wanted = [_EXPORT_VALUE + ending for ending in _EXPORT_FACTORS[factors]]
+    match measure:
+        case Measure.INTENSITY:
+            wanted = [_EXPORT_VALUE + ending for ending in _EXPORT_FACTORS[factors]]
+            lacks, cure = f"{factors} intensity", "export it again, or set `factors`"
+        case Measure.CARBON_FREE:
+            wanted, lacks, cure = list(_EXPORT_CARBON_FREE), "carbon-free energy", "export it again"
+        case _:
+            raise ValueError(f"this export of Electricity Maps holds carbon intensities, and no {measure}")
     found = [index for index, name in enumerate(names) if name in wanted]
     if not found:
-        raise ValueError(
-            f"this export of Electricity Maps has no column of {factors} intensity, such as {wanted[0]!r}; "
-            "export it again, or set `factors`"
-        )
+        raise ValueError(f"this export of Electricity Maps has no column of {lacks}, such as {wanted[0]!r}; {cure}")
     return Layout(
         start=names.index(_EXPORT_TIME),
         value=found[0],
         value_name=names[found[0]],
+        unit=VALUE_COLUMNS[measure][1] if measure is Measure.INTENSITY else "%",
         zone=names.index(_EXPORT_ZONE) if _EXPORT_ZONE in names else None,
         estimated=names.index(_EXPORT_ESTIMATED) if _EXPORT_ESTIMATED in names else None,
         is_utc=True,

@@ -40,7 +40,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One provider of one chain. `number` tells apart providers whose series are equal, for the cache."""
+    """One provider of one chain. `number` tells apart providers whose series and origin are equal, for the cache."""
 
     chain: str
     level: int
@@ -52,10 +52,11 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """Points on their way to the tick thread. With `replaces` they are all there is in that span."""
+    """Points on their way to the tick thread, of `at`. With `replaces` they are all there is in that span."""
 
     index: int
     points: tuple[Point, ...]
+    at_wall_ns: int
     replaces: Span | None = None
 
 
@@ -100,12 +101,13 @@ class FeedDesk:
         store = self._store
         if store is None:
             return
-        since = self._clock.now().wall_ns - _MEMORY_NS
+        now_ns = self._clock.now().wall_ns
+        since = now_ns - _MEMORY_NS
         for index, line in enumerate(self._lines):
             if line.member.web is not None:
-                points = store.points(line.series, number=line.number, since_wall_ns=since)
+                points = store.points(line.series, origin=line.member.origin, number=line.number, since_wall_ns=since)
                 if points:
-                    self._waiting.append(_News(index, tuple(points)))
+                    self._waiting.append(_News(index, tuple(points), now_ns))
 
     def close(self) -> None:
         """Stop, within about a second; a request that hangs ends with the program."""
@@ -123,6 +125,7 @@ class FeedDesk:
             news = self._waiting.popleft()
             track = self._lines[news.index].track
             self._resolved[self._lines[news.index].chain].clear()
+            track.doubt(news.at_wall_ns)
             changed = track.put(news.points) if news.replaces is None else track.replace(news.replaces, news.points)
             spans.setdefault(news.index, []).extend(changed)
         self._prune_memory()
@@ -166,13 +169,19 @@ class FeedDesk:
         line = self._lines[index]
         if line.member.web is None:
             replaces = Span(window.start_wall_ns, window.end_wall_ns) if answer.whole else None
-            self._waiting.append(_News(index, answer.points, replaces))
+            self._waiting.append(_News(index, answer.points, window.now_wall_ns, replaces))
             return
-        self._waiting.append(_News(index, answer.points))
+        self._waiting.append(_News(index, answer.points, window.now_wall_ns))
         if self._store is not None:
             # A factor comes with the next answer, and has no hours that could be lost.
             kept = [point for point in answer.points if point.kind is not PointKind.FACTOR]
-            self._store.put(line.series, kept, number=line.number)
+            self._store.put(
+                line.series,
+                kept,
+                origin=line.member.origin,
+                number=line.number,
+                now_wall_ns=window.now_wall_ns,
+            )
             self._prune_disk(self._store)
 
     def _prune_memory(self) -> None:
@@ -197,7 +206,7 @@ def _lines(chains: Sequence[Chain]) -> tuple[_Line, ...]:
             series = member.provider.series
             # The energy of one stretch cannot stand in for that of another.
             hold_ns = 0 if series.measure is Measure.ENERGY else member.provider.pace.max_age_ns
-            number = sum(line.series == series for line in found)
+            number = sum(line.series == series and line.member.origin == member.origin for line in found)
             found.append(_Line(chain.name, level, member, series, Track(series, hold_ns=hold_ns), number))
     return tuple(found)
 

@@ -1,9 +1,10 @@
-"""Electricity Maps, API v3: the average intensity of what a zone consumes, by the hour, for a token.
+"""Electricity Maps, API v3: the average intensity of what a zone consumes, or its carbon-free share, for a token.
 
 Caliber: average, CO2e, consumption with flows traced; life cycle, or direct with `factors: direct`. It is said in the
 API's own model (`carbonIntensity`: gCO2eq/kWh, `emissionFactorType`) and at electricitymaps.com/methodology. The
 model of a forecast has no `emissionFactorType`: forecasts are of the life cycle alone, and none is asked for with
-`factors: direct`.
+`factors: direct`. The carbon-free share (`carbon-free-energy`: `value` in `unit` %) is of the same mix and depends on
+no factors.
 
 `datetime` is the start of the hour. A free token has one zone, the last 24 hours and no forecast; what a plan refuses
 is asked for again a day later. A zone that the API does not know is answered for the place of the caller unless that
@@ -36,7 +37,11 @@ _HORIZONS = (6, 24, 48, 72)
 _DAY_HORIZON = 24
 
 KEYS = FeedKeys(
-    required=("zone",), optional=("token_header", "factors"), one_of=(("token_file", "token_variable"),), web=True
+    required=("zone",),
+    optional=("token_header", "factors"),
+    one_of=(("token_file", "token_variable"),),
+    measures=(Measure.INTENSITY, Measure.CARBON_FREE),
+    web=True,
 )
 
 
@@ -44,7 +49,7 @@ def build(feed: Feed, wants: Wants) -> ElectricityMaps:
     """Make the provider. Raises FeedError(UNAUTHORIZED) where there is no token."""
     if wants.secret is None:
         raise FeedError(Trouble.UNAUTHORIZED, "there is no token; set token_file or token_variable")
-    return ElectricityMaps(feed, wants.secret, wants.credential)
+    return ElectricityMaps(feed, wants.secret, wants.credential, measure=wants.measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,11 @@ class _Part:
 class ElectricityMaps:
     """One zone. Between fetches it keeps which parts of the API the plan does not cover."""
 
-    def __init__(self, feed: Feed, token: Secret, credential: str) -> None:
+    def __init__(self, feed: Feed, token: Secret, credential: str, *, measure: Measure = Measure.INTENSITY) -> None:
         factors = feed.factors or Factors.LIFECYCLE
-        self._url = feed.url.rstrip("/") or _URL
-        self._wanted = Wanted(feed.zone, factors)
+        is_share = measure is Measure.CARBON_FREE
+        self._url = f"{feed.url.rstrip('/') or _URL}/{'carbon-free-energy' if is_share else 'carbon-intensity'}"
+        self._wanted = Wanted(feed.zone, None if is_share else factors)
         self._token_header = feed.token_header or _TOKEN_HEADER
         self._token = token
         self._refusals = Refusals()
@@ -91,8 +97,8 @@ class ElectricityMaps:
         self.pace = pace_of(
             feed, poll_ns=900 * NS_PER_SECOND, step_ns=NS_PER_HOUR, lag_ns=3 * NS_PER_HOUR, max_age_ns=2 * NS_PER_HOUR
         )
-        caliber = Caliber(Signal.AVERAGE, factors, Gas.CO2E, Basis.CONSUMPTION)
-        self.series = Series(Measure.INTENSITY, "electricity_maps", feed.zone, caliber)
+        caliber = None if is_share else Caliber(Signal.AVERAGE, factors, Gas.CO2E, Basis.CONSUMPTION)
+        self.series = Series(measure, "electricity_maps", feed.zone, caliber)
 
     def fetch(self, web: Web, window: Window) -> Answer:
         """Ask for the last day, and for what of *window* lies before it, is now, and lies ahead. Raises FeedError."""
@@ -101,7 +107,7 @@ class ElectricityMaps:
         whole = self._past(fetch)
         if not fetch.hours.get(fetch.hour_ns, False):
             whole &= self._optional(fetch, _Part("latest", "latest", _last_day(fetch)))
-        if window.end_wall_ns > fetch.hour_ns + NS_PER_HOUR and self._wanted.factors is Factors.LIFECYCLE:
+        if window.end_wall_ns > fetch.hour_ns + NS_PER_HOUR and self._wanted.factors is not Factors.DIRECT:
             whole &= self._forecast(fetch)
         return fetch.gathered.answer(
             empty=f"see at app.electricitymaps.com whether zone {self._wanted.zone} has values", whole=whole
@@ -164,9 +170,10 @@ class ElectricityMaps:
     def _ask(self, fetch: _Fetch, part: _Part) -> None:
         is_forecast = part.path == "forecast"
         query = [("zone", self._wanted.zone), ("disableCallerLookup", "true"), ("temporalGranularity", "hourly")]
-        if not is_forecast:  # it has no such parameter
-            query.append(("emissionFactorType", self._wanted.factors.value))
-        url = f"{self._url}/carbon-intensity/{part.path}"
+        factors = self._wanted.factors
+        if factors is not None and not is_forecast:  # it has no such parameter
+            query.append(("emissionFactorType", factors.value))
+        url = f"{self._url}/{part.path}"
         body = fetch.web.get(url, query=[*query, *part.query], headers=fetch.headers).body
         read(
             json_object(body),

@@ -12,18 +12,20 @@ from .base import FeedError, Skipped, Trouble
 from .extent import Extent
 from .gathering import Gathering
 from .json_body import lacking, rows_in
-from .numbers import ValueUnusable, micrograms_per_kwh
+from .numbers import ValueUnusable, micrograms_per_kwh, share_factor, whole
+from .plausible import share_is_plausible
 from .times import wall_ns_of
 
 _LISTS = ("history", "forecast", "data")
+_PERCENT = "%"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What every value of an answer must be of."""
+    """What every value of an answer must be of. Without factors it is the carbon-free share, in percent."""
 
     zone: str
-    factors: Factors
+    factors: Factors | None
 
     def check(self, row: Mapping[str, object], answer: Mapping[str, object]) -> None:
         """Raise FeedError where *row* of *answer* says that it is of anything else."""
@@ -34,16 +36,19 @@ class Wanted:
                 Trouble.WRONG_ZONE,
                 f"the answer {told}, asked for was {self.zone}; check the key zone against app.electricitymaps.com",
             )
-        for name, right in (
-            ("emissionFactorType", self.factors.value),
-            ("temporalGranularity", "hourly"),
-            ("flowTraced", True),
-        ):
+        kind = ("unit", _PERCENT) if self.factors is None else ("emissionFactorType", self.factors.value)
+        for name, right in (kind, ("temporalGranularity", "hourly"), ("flowTraced", True)):
             told_is = row.get(name, answer.get(name))
             if told_is is not None and told_is != right:
                 raise FeedError(
                     Trouble.INVALID, f"the answer has {name} {repr(told_is)[:80]}, asked for was {right!r}"
                 )
+
+    def value_of(self, row: Mapping[str, object]) -> int:
+        """Give the value of *row*: micrograms per kWh, or millionths of the energy. Raises ValueUnusable."""
+        if self.factors is None:
+            return whole(row.get("value"), share_factor(_PERCENT), share_is_plausible)
+        return micrograms_per_kwh(row.get("carbonIntensity"))
 
 
 def read(
@@ -75,7 +80,7 @@ def read(
         elif asked.is_surplus(start_ns, start_ns + NS_PER_HOUR):
             mine[start_ns] = True
         elif is_forecast or not hours.get(start_ns, False):
-            mine[start_ns] = _take(row, answer, start_ns, gathered, is_forecast=is_forecast)
+            mine[start_ns] = _take(wanted, row, answer, start_ns, gathered, is_forecast=is_forecast)
     if not is_forecast:
         hours.update(mine)
 
@@ -90,10 +95,16 @@ def _rows(answer: Mapping[str, object]) -> Iterable[Mapping[str, object]]:
 
 
 def _take(
-    row: Mapping[str, object], answer: Mapping[str, object], start_ns: int, gathered: Gathering, *, is_forecast: bool
+    wanted: Wanted,
+    row: Mapping[str, object],
+    answer: Mapping[str, object],
+    start_ns: int,
+    gathered: Gathering,
+    *,
+    is_forecast: bool,
 ) -> bool:
     try:
-        value = micrograms_per_kwh(row.get("carbonIntensity"))
+        value = wanted.value_of(row)
     except ValueUnusable as unusable:
         gathered.skip(unusable.why)
         return False

@@ -27,7 +27,7 @@ def file_keys(*optional: str) -> FeedKeys:
     return FeedKeys(
         required=("path",),
         optional=(*optional, "step", "timezone", *SOURCE_KEYS),
-        measures=(Measure.INTENSITY, Measure.PRICE, Measure.ENERGY, Measure.PUE),
+        measures=tuple(Measure),
     )
 
 

@@ -107,6 +107,7 @@ _REASONS = {
     Skipped.NULL: "there is no value",
     Skipped.NOT_A_NUMBER: "the value is no number",
     Skipped.OUT_OF_RANGE: "the value cannot be true; check its unit",
+    Skipped.BAD_TIME: "an energy of more than an hour says nothing of the hours in it; write rows of an hour or less",
 }
 
 

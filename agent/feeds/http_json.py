@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -33,7 +33,7 @@ from .web_access import ACCESS_KEYS, Access, access_mistakes
 KEYS = FeedKeys(
     required=("url", "values"),
     optional=("times", "ends", "unit", "step", "timezone", *ACCESS_KEYS, *SOURCE_KEYS),
-    measures=(Measure.INTENSITY, Measure.PRICE, Measure.ENERGY, Measure.PUE),
+    measures=tuple(Measure),
     web=True,
 )
 
@@ -52,10 +52,12 @@ def build(feed: Feed, wants: Wants) -> HttpJson:
     """Make the provider. Raises ValueError for what `mistakes` tells."""
     for key, message in mistakes(feed, wants):
         raise ValueError(f"{key}: {message}")
-    holds = wants.measure in (Measure.INTENSITY, Measure.PUE)
+    # What holds until the next begins has its length from its neighbours.
+    asks_all = not feed.ends and feed.step_ns is None
+    holds = wants.measure in (Measure.INTENSITY, Measure.PUE, Measure.CARBON_FREE)
     return HttpJson(
         series=series_of(feed, wants),
-        pace=pace_of(feed, poll_ns=_POLL_NS, max_age_ns=2 * NS_PER_HOUR if holds else 0),
+        pace=replace(pace_of(feed, poll_ns=_POLL_NS, max_age_ns=2 * NS_PER_HOUR if holds else 0), asks_all=asks_all),
         url=feed.url,
         values=JsonPath(feed.values),
         times=JsonPath(feed.times) if feed.times else None,

@@ -44,6 +44,7 @@ _ENERGY_MJ = {
     "MWh": Decimal(3_600_000_000_000),
     "GWh": Decimal(3_600_000_000_000_000),
 }
+_SHARES = {"": Decimal(_MICRO), "1": Decimal(_MICRO), "ratio": Decimal(_MICRO), "%": Decimal(10_000)}
 _POWER_MW = {"W": Decimal(10**3), "kW": Decimal(10**6), "MW": Decimal(10**9)}
 
 _SIGNS = {"€": "EUR", "£": "GBP"}
@@ -159,6 +160,14 @@ def energy_mj_of_power(value: object, unit: str, duration_ns: int) -> int:
 def pue_millionths(value: object) -> int:
     """Give a PUE in millionths. Raises ValueUnusable; below 1 and above 10 are OUT_OF_RANGE."""
     return whole(value, Decimal(_MICRO), pue_is_plausible)
+
+
+def share_factor(unit: str) -> Decimal:
+    """Give the millionths of the whole in one *unit*: `ratio` (or none), or `%`. Raises ValueError."""
+    factor = _SHARES.get(unit.strip())
+    if factor is None:
+        raise ValueError(f"unit {unit!r} is none of a share; write % for percent, or ratio for numbers up to 1")
+    return factor
 
 
 def whole_micrograms(grams: Decimal) -> int:

@@ -18,6 +18,9 @@ LOWEST_PUE = _MICRO
 HIGHEST_PUE = 10 * _MICRO
 """Millionths, as for the key `facility.pue`."""
 
+HIGHEST_SHARE = _MICRO
+"""Millionths. More than the whole is percent taken for a ratio."""
+
 
 def intensity_is_plausible(micrograms: int) -> bool:
     """Tell whether a kWh can emit so much.
@@ -41,3 +44,8 @@ def energy_is_plausible(energy_mj: int) -> bool:
 def pue_is_plausible(millionths: int) -> bool:
     """Tell whether a house can take so much for each unit that reaches its computers; never less than one."""
     return LOWEST_PUE <= millionths <= HIGHEST_PUE
+
+
+def share_is_plausible(millionths: int) -> bool:
+    """Tell whether so much of a grid's energy can be carbon-free; none of it is what small grids have."""
+    return 0 <= millionths <= HIGHEST_SHARE

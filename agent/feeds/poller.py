@@ -26,10 +26,14 @@ _PAUSING = (Trouble.THROTTLED, Trouble.UNAUTHORIZED)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A provider and what it may ask the web with. Without `web` it reads this host alone: a file, a constant."""
+    """A provider and what it may ask the web with. Without `web` it reads this host alone: a file, a constant.
+
+    `origin` differs where the configuration has the numbers of one series come from elsewhere, or read otherwise.
+    """
 
     provider: Provider
     web: Web | None = None
+    origin: str = ""
 
 
 class Deliver(Protocol):

@@ -28,7 +28,7 @@ from .web_access import ACCESS_KEYS, Access, access_mistakes
 KEYS = FeedKeys(
     required=("url",),
     optional=("query", "unit", "step", *ACCESS_KEYS, *SOURCE_KEYS),
-    measures=(Measure.INTENSITY, Measure.PRICE, Measure.ENERGY, Measure.PUE),
+    measures=tuple(Measure),
     web=True,
 )
 
@@ -44,7 +44,7 @@ def build(feed: Feed, wants: Wants) -> Prometheus:
     """Make the provider. Raises ValueError for what `mistakes` tells."""
     for key, message in mistakes(feed, wants):
         raise ValueError(f"{key}: {message}")
-    holds = wants.measure in (Measure.INTENSITY, Measure.PUE)
+    holds = wants.measure in (Measure.INTENSITY, Measure.PUE, Measure.CARBON_FREE)
     step_ns = feed.step_ns or _STEP_NS
     return Prometheus(
         series=series_of(feed, wants),
@@ -132,7 +132,7 @@ class Prometheus:
             return mine[0] if mine else None
         if len(rows) == 1:
             found = _zones(rows[0])
-            if zone and found and self.series.measure is Measure.INTENSITY:
+            if zone and found and self.series.measure in (Measure.INTENSITY, Measure.CARBON_FREE):
                 raise FeedError(
                     Trouble.WRONG_ZONE, f"the series is of {', '.join(found)}, not of {zone}; mend `zone` or `query`"
                 )

@@ -47,7 +47,7 @@ class Schedule:
         self._back_ns = max(self._patience.back_ns, pace.lag_ns + 2 * self._patience.revise_ns)
         self._failures = 0
         self._revised_mono_ns: int | None = None
-        self._actual_end_wall_ns: int | None = None
+        self._newest: Point | None = None  # of the actual ones
         self.due_mono_ns = now.mono_ns + int(chance() * self._patience.spread_ns)
 
     def window(self, now: Instant) -> Window:
@@ -55,20 +55,20 @@ class Schedule:
         patience = self._patience
         start = now.wall_ns - self._back_ns
         is_revised = self._revised_mono_ns is not None and now.mono_ns - self._revised_mono_ns < patience.revise_ns
-        if is_revised and self._actual_end_wall_ns is not None:
-            # The newest actual value once more: it may have been for an hour that was not over.
-            newest = min(self._actual_end_wall_ns, now.wall_ns) - self._pace.step_ns
-            start = max(start, newest)
+        if is_revised and self._newest is not None and not self._pace.asks_all:
+            # The newest actual value once more: it may have been for an hour that was not over. And the one before
+            # it, for one alone may not say how long it holds.
+            length_ns = max(self._newest.duration_ns, self._pace.step_ns)
+            start = max(start, min(self._newest.end_wall_ns, now.wall_ns) - 2 * length_ns)
         return Window(start, now.wall_ns + patience.ahead_ns, now.wall_ns)
 
     def succeeded(self, now: Instant, window: Window, points: Iterable[Point]) -> None:
         """Note that *window* was answered with *points*."""
         patience = self._patience
         self._failures = 0
-        ends = [point.end_wall_ns for point in points if point.kind is PointKind.ACTUAL]
-        if self._actual_end_wall_ns is not None:
-            ends.append(self._actual_end_wall_ns)
-        self._actual_end_wall_ns = max(ends, default=None)
+        known = [] if self._newest is None else [self._newest]
+        known += [point for point in points if point.kind is PointKind.ACTUAL]
+        self._newest = max(known, key=lambda point: point.end_wall_ns, default=None)
         if window.now_wall_ns - window.start_wall_ns >= self._back_ns:
             self._revised_mono_ns = now.mono_ns
         swing = 1 + patience.swing * (2 * self._chance() - 1)

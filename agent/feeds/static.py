@@ -1,9 +1,9 @@
-"""A constant that an operator sets: a factor, a price, a PUE."""
+"""A constant that an operator sets: a factor, a price, a PUE, the carbon-free share of a grid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from wattledger.rules.feeds.model import Measure, Point, PointKind, Series
@@ -19,8 +19,8 @@ from .times import ALWAYS
 
 KEYS = FeedKeys(
     required=("value",),
-    optional=("unit", *SOURCE_KEYS),
-    measures=(Measure.INTENSITY, Measure.PRICE, Measure.PUE),
+    optional=("unit", "year", *SOURCE_KEYS),
+    measures=(Measure.INTENSITY, Measure.PRICE, Measure.PUE, Measure.CARBON_FREE),
 )
 
 
@@ -28,8 +28,11 @@ def build(feed: Feed, wants: Wants) -> StaticProvider:
     """Make the provider. Raises ValueError for what `mistakes` tells."""
     for key, message in mistakes(feed, wants):
         raise ValueError(f"{key}: {message}")
+    source = ", ".join(filter(None, (feed.citation, "" if feed.year is None else str(feed.year))))
     return StaticProvider(
-        series_of(feed, wants), pace_of(feed, poll_ns=_DAY_NS, step_ns=_DAY_NS), _value(feed, wants)
+        replace(series_of(feed, wants), source=source),
+        pace_of(feed, poll_ns=_DAY_NS, step_ns=_DAY_NS),
+        _value(feed, wants),
     )
 
 
@@ -42,6 +45,12 @@ def mistakes(feed: Feed, wants: Wants) -> Iterator[tuple[str, str]]:
     except ValueUnusable as error:
         if error.why is not Skipped.NULL:  # that it lacks, the keys say
             yield "value", f"cannot be: {_LIMITS[wants.measure]}; check the number and its unit"
+    if wants.measure is Measure.CARBON_FREE:
+        # The share of a grid moves by several percent a year: without these nobody can tell what it was of.
+        if not feed.citation:
+            yield "citation", "is missing; write where the share of this grid stands"
+        if feed.year is None:
+            yield "year", "is missing; write the year that the share is of"
 
 
 _DAY_NS = 24 * NS_PER_HOUR
@@ -49,6 +58,7 @@ _LIMITS = {
     Measure.INTENSITY: "a kWh of a grid emits more than 0 g and at most 1500 g",
     Measure.PRICE: "a kWh costs at most a million",
     Measure.PUE: "a PUE is from 1 to 10",
+    Measure.CARBON_FREE: "a share is from 0 to 1, or to 100 with unit: '%'",
 }
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from wattledger.rules.feeds.model import Point, PointKind, Series
 
+from ..sqlite_text import connect
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ _REMOVE_OLDER = """
 DELETE FROM point
 WHERE series = ? AND start_wall_ns = ? AND end_wall_ns = ? AND kind = ? AND issued_wall_ns <= ?
 """
+_DOUBT = "UPDATE point SET issued_wall_ns = :now WHERE series = :series AND issued_wall_ns > :now"
 _ADD = """
 INSERT OR IGNORE INTO point (series, start_wall_ns, end_wall_ns, kind, issued_wall_ns, value)
 VALUES (?, ?, ?, ?, ?, ?)
@@ -76,18 +79,32 @@ class FeedStore:
         self._is_failing = False
         self._was_moved = False
 
-    def points(self, series: Series, *, number: int = 0, since_wall_ns: int = 0) -> list[Point]:
+    def points(self, series: Series, *, origin: str = "", number: int = 0, since_wall_ns: int = 0) -> list[Point]:
         """Give what is known of *series* and ends after *since_wall_ns*, in the order in which it was put.
 
-        *number* tells apart what has the same series and is not the same: two files, two URLs.
+        *origin* and *number* tell apart what has the same series and is not the same: two URLs, or what was read in
+        another unit before the configuration was changed; and two feeds that are alike in all of it.
         """
-        return self._do(lambda connection: list(_read(connection, series, number, since_wall_ns))) or []
+        name = _name(series, origin, number)
+        return self._do(lambda connection: list(_read(connection, name, since_wall_ns))) or []
 
-    def put(self, series: Series, points: Iterable[Point], *, number: int = 0) -> None:
-        """Keep *points*, all of them or none; those of the same stretch and kind that were issued before go."""
+    def put(
+        self,
+        series: Series,
+        points: Iterable[Point],
+        *,
+        origin: str = "",
+        number: int = 0,
+        now_wall_ns: int = _LATEST_NS,
+    ) -> None:
+        """Keep *points*, all of them or none; those of the same stretch and kind that were issued before go.
+
+        What was put and claims to be issued after *now_wall_ns* counts as issued then, as in a Track.
+        """
         new = [point for point in points if point.end_wall_ns <= _LATEST_NS and abs(point.value) <= _LATEST_NS]
         if new:
-            self._do(lambda connection: _write(connection, series, number, new))
+            name = _name(series, origin, number)
+            self._do(lambda connection: _write(connection, name, new, now_wall_ns))
 
     def prune(self, before_wall_ns: int) -> None:
         """Forget points that ended before, the oldest of a series that has too many, and series without any."""
@@ -124,9 +141,7 @@ class FeedStore:
             self.close()  # somebody removed it: what is written to it now is lost
         if self._connection is None:
             self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            connection = connect(self._path, mode="rwc", busy_seconds=_BUSY_SECONDS, damaged=_DamagedError)
             try:
                 _prepare(connection)
             except BaseException:  # an interrupt too: the file must not stay open
@@ -165,11 +180,11 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise _DamagedError(" ".join(str(finding).split()))
 
 
-def _read(connection: sqlite3.Connection, series: Series, number: int, since_wall_ns: int) -> Iterator[Point]:
+def _read(connection: sqlite3.Connection, name: str, since_wall_ns: int) -> Iterator[Point]:
     rows = connection.execute(
         "SELECT start_wall_ns, end_wall_ns, value, kind, issued_wall_ns FROM point "
         "WHERE series = (SELECT id FROM series WHERE name = ?) AND end_wall_ns > ? ORDER BY number",
-        (_name(series, number), since_wall_ns),
+        (name, since_wall_ns),
     )
     for start, end, value, kind, issued in rows:
         if kind not in _KINDS or not all(isinstance(one, int) for one in (start, end, value, issued)) or start >= end:
@@ -177,12 +192,12 @@ def _read(connection: sqlite3.Connection, series: Series, number: int, since_wal
         yield Point(start, end, value, _KINDS[kind], issued)
 
 
-def _write(connection: sqlite3.Connection, series: Series, number: int, points: list[Point]) -> None:
-    name = _name(series, number)
+def _write(connection: sqlite3.Connection, name: str, points: list[Point], now_wall_ns: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("INSERT OR IGNORE INTO series (name) VALUES (?)", (name,))
         (key,) = connection.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
+        connection.execute(_DOUBT, {"series": key, "now": now_wall_ns})
         rows = [
             (key, point.start_wall_ns, point.end_wall_ns, point.kind.value, point.issued_wall_ns, point.value)
             for point in points
@@ -224,10 +239,11 @@ def _is_damage(error: Exception) -> bool:
     return code in _DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such", "malformed")))
 
 
-def _name(series: Series, number: int) -> str:
+def _name(series: Series, origin: str, number: int) -> str:
     caliber = series.caliber
     calibers = (
         () if caliber is None else (caliber.signal, caliber.factors, caliber.gas, caliber.basis, caliber.accounting)
     )
     parts = (series.measure, series.provider, series.zone, series.currency, series.source, *calibers, str(number))
-    return "\x1f".join(parts)
+    # Without an origin the name is that of before there were any: what is known by it is still good.
+    return "\x1f".join((*parts, origin) if origin else parts)

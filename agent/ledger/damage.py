@@ -16,9 +16,10 @@ from wattledger.rules.state import State
 from wattledger.rules.tokens.totals import COVERED_PHASES, ServiceTotal
 
 from . import alerts, price_rows, usage_rows
+from .account_rows import read_damaged
 from .alerts import AlertRows
 from .base import LedgerDamaged, Prices, Usage
-from .rows import read
+from .connection import connect
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def rescue(path: Path) -> dict[str, DeviceAccount]:
 
     The sum over the states must be the sum over the methods: energy is booked to both alike.
     """
-    accounts = _rescued(path, read) or {}
+    accounts = _rescued(path, read_damaged) or {}
     return {uuid: account for uuid, account in accounts.items() if account.energy_mj == sum(account.methods.values())}
 
 
@@ -133,7 +134,7 @@ def _adds_up(total: ServiceTotal) -> bool:
 
 def _rescued(path: Path, reader: Callable[[sqlite3.Connection], T]) -> T | None:
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)
+        connection = connect(path, mode="ro")
         try:
             return reader(connection)
         finally:

@@ -5,6 +5,7 @@ import sqlite3
 
 from wattledger.rules.feeds.model import Accounting, Basis, Caliber, Factors, Gas, PointKind, Signal
 from wattledger.rules.pricing.model import Boundary, FactorUse, HourPrice, Priced, SupplyUse
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 
 from .backlog import hours_within
@@ -16,7 +17,7 @@ from .waiting import Step
 
 log = logging.getLogger(__name__)
 
-_TABLES = ("hour_price", "hour_factor", "hour_supply")
+_TABLES = ("hour_price", "hour_factor", "hour_supply", "hour_grid_score")
 _HOUR_COLUMNS = f"energy_mj, {', '.join(PRICE_COLUMNS)}, currency"
 _INSERT_HOUR = (
     f"INSERT INTO hour_price (hour, final, boundary, {_HOUR_COLUMNS}) "  # noqa: S608  (names of our own)
@@ -29,9 +30,13 @@ _INSERT_SUPPLY = (
     "INSERT INTO hour_supply (hour, final, place, layer, name, energy_mj, is_green, is_matched) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_SCORE = "INSERT INTO hour_grid_score (hour, final, factor, energy_mj, covered_mj) VALUES (?, ?, ?, ?, ?)"
 _FACTOR_COLUMNS = ("accounting", "zone", "provider", "caliber", "kind", "source")
 _FIND_FACTOR = f"SELECT id FROM factor WHERE {' AND '.join(f'{column} = ?' for column in _FACTOR_COLUMNS)}"  # noqa: S608
 _INSERT_FACTOR = f"INSERT INTO factor ({', '.join(_FACTOR_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+_SHARE = "carbon_free"  # stands for the accounting of what is no intensity
+_FIRST_SCORES = 6  # the version of the file
 
 _Key = tuple[int, bool]
 
@@ -73,6 +78,10 @@ def _replace(connection: sqlite3.Connection, key: _Key, row: HourPrice) -> None:
             for place, use in enumerate(row.supply)
         ],
     )
+    score = row.with_grid
+    if score is not None:
+        factor = _row_of_factor(connection, (_SHARE, "", "", "", "", text(score.source)))
+        connection.execute(_INSERT_SCORE, (*key, factor, fit(score.energy_mj), fit(score.covered_mj)))
 
 
 def _factor(connection: sqlite3.Connection, use: FactorUse) -> int:
@@ -87,6 +96,10 @@ def _factor(connection: sqlite3.Connection, use: FactorUse) -> int:
         use.kind.value,
         text(use.source),
     )
+    return _row_of_factor(connection, values)
+
+
+def _row_of_factor(connection: sqlite3.Connection, values: Row) -> int:
     found = connection.execute(_FIND_FACTOR, values).fetchone()
     if found is None:
         connection.execute(_INSERT_FACTOR, values)
@@ -117,6 +130,7 @@ def _hours(connection: sqlite3.Connection, where: str, values: Row) -> HostHours
         boundaries, currencies = _boundaries(connection, where, values)
         factors = _factors(connection, where, values)
         supply = _supply(connection, where, values)
+        scores = _scores(connection, where, values)
     except (ValueError, TypeError) as error:
         raise LedgerDamaged(f"an hour of the host cannot be understood: {error!r}") from error
     return {
@@ -127,6 +141,7 @@ def _hours(connection: sqlite3.Connection, where: str, values: Row) -> HostHours
             tuple(supply.get(key, ())),
             currency=currencies[key],
             final=key[1],
+            with_grid=scores.get(key),
         )
         for key, of in boundaries.items()
     }
@@ -198,6 +213,20 @@ def _supply(connection: sqlite3.Connection, where: str, values: Row) -> dict[_Ke
         use = SupplyUse(known, text_of(name), whole(energy_mj), bool(whole(is_green)), bool(whole(is_matched)))
         supply.setdefault(_key(hour, final), []).append(use)
     return supply
+
+
+def _scores(connection: sqlite3.Connection, where: str, values: Row) -> dict[_Key, GridScore]:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < _FIRST_SCORES:
+        return {}
+    return {
+        _key(hour, final): GridScore(whole(energy_mj), whole(covered_mj), text_of(source))
+        for hour, final, source, energy_mj, covered_mj in connection.execute(
+            "SELECT hour, final, factor.source, energy_mj, covered_mj "  # noqa: S608  (as above)
+            f"FROM hour_grid_score INNER JOIN factor ON factor.id = hour_grid_score.factor WHERE {where}",
+            values,
+        )
+    }
 
 
 def _key(hour: SqlValue, final: SqlValue) -> _Key:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from wattledger.rules.pricing.model import FactorUse, HourPrice, SupplyUse
+from wattledger.rules.supply.grid import GridScore
 
 from .waiting import Step
 
@@ -35,7 +36,13 @@ def as_they_are(hours: HostHours) -> dict[int, HourPrice]:
 
 
 def merged(first: HourPrice, second: HourPrice) -> HourPrice:
-    """Give the sum of two parts of an hour; what a boundary is not known for in one of them is that of the other."""
+    """Give the sum of two parts of an hour; what a boundary is not known for in one of them is that of the other.
+
+    Its money is of one currency: where that of the second is another than that of the first, it is left out.
+    """
+    currency = second.currency or first.currency
+    if first.currency not in ("", currency) and _has_money(first):
+        currency, second = first.currency, _without_money(second)
     boundaries = dict(first.boundaries)
     for boundary, priced in second.boundaries.items():
         boundaries[boundary] = boundaries[boundary] + priced if boundary in boundaries else priced
@@ -44,9 +51,25 @@ def merged(first: HourPrice, second: HourPrice) -> HourPrice:
         boundaries,
         _factors((*first.factors, *second.factors)),
         _supply((*first.supply, *second.supply)),
-        currency=second.currency or first.currency,
+        currency=currency,
         final=second.final,
+        with_grid=_with_grid(first.with_grid, second.with_grid),
     )
+
+
+def _with_grid(first: GridScore | None, second: GridScore | None) -> GridScore | None:
+    return second if first is None else first if second is None else first + second
+
+
+def _has_money(hour: HourPrice) -> bool:
+    return any(priced.priced_mj for priced in hour.boundaries.values())
+
+
+def _without_money(hour: HourPrice) -> HourPrice:
+    boundaries = {
+        boundary: replace(priced, cost=0, credit=0, priced_mj=0) for boundary, priced in hour.boundaries.items()
+    }
+    return replace(hour, boundaries=boundaries)
 
 
 def _factors(uses: Iterable[FactorUse]) -> tuple[FactorUse, ...]:

@@ -7,7 +7,7 @@ from .base import LedgerDamaged, LedgerTooNew
 
 # The number of the newest file in migrations/. A constant, so that a ledger of this version is opened without
 # loading what reads package files.
-NEWEST_VERSION = 5
+NEWEST_VERSION = 6
 APPLICATION_ID = 0x57617474  # "Watt"
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from wattledger.rules.account import DeviceAccount
 
-from . import alerts, price_rows, rows, usage_rows
+from . import account_rows, alerts, price_rows, usage_rows
 from .alerts import AlertRows
 from .base import LedgerTooNew, Prices, Usage
+from .connection import connect
 from .migrate import NEWEST_VERSION
-from .store import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def peek(path: Path) -> Peek:
         book = connection.execute("SELECT created_wall_ns, commits, last_commit_wall_ns FROM book").fetchone()
         identity, commits, last_commit_wall_ns = book
         return Peek(
-            rows.read(connection),
+            account_rows.read(connection),
             identity,
             commits,
             last_commit_wall_ns,

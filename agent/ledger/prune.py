@@ -26,6 +26,7 @@ _TABLES = (
     ("hour_price", "hour", 1),
     ("hour_factor", "hour", 1),
     ("hour_supply", "hour", 1),
+    ("hour_grid_score", "hour", 1),
 )
 
 

@@ -1,5 +1,6 @@
 """The histories of a ledger that another process may be writing; it changes nothing there and takes no lock."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -49,6 +50,11 @@ class _Beside(StoredHistories):
             ) from error
         except (sqlite3.Error, OSError) as error:
             self._stack.close()
+            if not os.access(path, os.R_OK, effective_ids=True):
+                # Not in the words for the agent, which writes: whoever reads needs no more than to read.
+                raise LedgerError(
+                    f"{path}: not permitted: ask as the user of the agent, or let user {os.geteuid()} read it"
+                ) from error
             raise LedgerError(describe(error, state_dir)) from error
         except BaseException:  # an interrupt too: the file must not stay open
             self._stack.close()

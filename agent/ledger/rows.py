@@ -1,18 +1,13 @@
-"""An account as table rows and back, and which rows differ; it knows no file and no transaction."""
+"""An account as table rows, and which rows differ; it knows no file and no transaction. Back is account_rows.py's."""
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, StateTotal, XidCount
-from wattledger.rules.instant import Instant
-from wattledger.rules.quantity import Quantity
-from wattledger.rules.state import BaselineKind, BaselineOrigin, Method, State
-
-from .base import LedgerDamaged
+from wattledger.rules.account import DeviceAccount
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +18,6 @@ Rows = dict[str, TableRows]  # by table
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
-_QUANTITIES: frozenset[SqlValue] = frozenset(quantity.value for quantity in Quantity)
 _MAX_I64 = (1 << 63) - 1
 _MIN_I64 = -(1 << 63)
 
@@ -111,14 +105,13 @@ def _baselines(account: DeviceAccount) -> TableRows:
     }
 
 
-_COUNTER = _table("counter", "quantity", ("quantity", "total", "last_raw"), _counters)
-_TABLES = (
+TABLES = (
     _table("state_total", "state", ("state", "energy_mj", "duration_ns"), _states),
     _table("method_total", "method", ("method", "energy_mj"), _methods),
     _table(
         "anchor", "", ("mono_ns", "wall_ns", "boot_id", "driver_version", "counter_mj", "uptime_seconds"), _anchors
     ),
-    _COUNTER,
+    _table("counter", "quantity", ("quantity", "total", "last_raw"), _counters),
     _table("xid", "xid", ("xid", "count", "last_wall_ns"), _xids),
     _table(
         "baseline",
@@ -137,17 +130,13 @@ _TABLES = (
         _baselines,
     ),
 )
-_DEVICE_COLUMNS = ("name", "avoidable_mj", "unknown_ns", "counter_resets", "rejected_segments")
-_DEVICE_SQL = f"UPDATE device SET {', '.join(f'{column} = ?' for column in _DEVICE_COLUMNS)} WHERE id = ?"  # noqa: S608
+DEVICE_COLUMNS = ("name", "avoidable_mj", "unknown_ns", "counter_resets", "rejected_segments")
+_DEVICE_SQL = f"UPDATE device SET {', '.join(f'{column} = ?' for column in DEVICE_COLUMNS)} WHERE id = ?"  # noqa: S608
 
 
-def encode(account: DeviceAccount, *, counters_of: Rows | None) -> Rows:
-    """Give the rows of *account*; its hardware counters are those of *counters_of* where that is given."""
-    rows: Rows = {
-        table.name: table.encode(account) for table in _TABLES if counters_of is None or table is not _COUNTER
-    }
-    if counters_of is not None:
-        rows[_COUNTER.name] = counters_of[_COUNTER.name]
+def encode(account: DeviceAccount) -> Rows:
+    """Give the rows of *account*."""
+    rows: Rows = {table.name: table.encode(account) for table in TABLES}
     numbers = (account.avoidable_mj, account.unknown_ns, account.counter_resets, account.rejected_segments)
     rows["device"] = {None: (account.name, *map(fit, numbers))}
     return rows
@@ -157,7 +146,7 @@ def write(connection: sqlite3.Connection, device: int, before: Rows | None, afte
     """Write what differs between *before* and *after*; None before: whatever is there is replaced."""
     if before is None or before["device"] != after["device"]:
         connection.execute(_DEVICE_SQL, (*after["device"][None], device))
-    for table in _TABLES:
+    for table in TABLES:
         new = after[table.name]
         if before is None:
             connection.execute(table.clear_sql, (device,))
@@ -171,77 +160,6 @@ def write(connection: sqlite3.Connection, device: int, before: Rows | None, afte
         for key, row in new.items():
             if old.get(key) != row:
                 connection.execute(table.insert_sql, (device, *row))
-
-
-def read(connection: sqlite3.Connection) -> dict[str, DeviceAccount]:
-    """Give all accounts. Raises LedgerDamaged for rows that say what cannot be, sqlite3.Error from below."""
-    try:
-        return _read(connection)
-    except (ValueError, TypeError, KeyError) as error:
-        raise LedgerDamaged(f"a row cannot be understood: {error!r}") from error
-
-
-def _read(connection: sqlite3.Connection) -> dict[str, DeviceAccount]:
-    accounts: dict[SqlValue, DeviceAccount] = {}
-    for device, uuid, name, *numbers in connection.execute(
-        f"SELECT id, uuid, {', '.join(_DEVICE_COLUMNS)} FROM device ORDER BY id"  # noqa: S608
-    ):
-        avoidable_mj, unknown_ns, counter_resets, rejected_segments = map(whole, numbers)
-        accounts[device] = DeviceAccount(
-            uuid=_text(uuid),
-            name=_text(name),
-            avoidable_mj=avoidable_mj,
-            unknown_ns=unknown_ns,
-            counter_resets=counter_resets,
-            rejected_segments=rejected_segments,
-        )
-    for device, state, *totals in _select(connection, "state_total"):
-        accounts[device].states[State(_text(state))] = StateTotal(*map(whole, totals))
-    for device, method, energy_mj in _select(connection, "method_total"):
-        accounts[device].methods[Method(_text(method))] = whole(energy_mj)
-    for device, mono_ns, wall_ns, boot_id, driver, counter_mj, uptime in _select(connection, "anchor"):
-        anchor = Anchor(
-            at=Instant(whole(mono_ns), whole(wall_ns)),
-            boot_id=_text(boot_id),
-            driver_version=_text(driver),
-            counter_mj=_whole_optional(counter_mj),
-            uptime_seconds=_whole_optional(uptime),
-        )
-        accounts[device] = replace(accounts[device], anchor=anchor)
-    for device, quantity, total, last_raw in _select(connection, "counter"):
-        if quantity in _QUANTITIES:
-            accounts[device].counters[Quantity(_text(quantity))] = Carried(whole(total), whole(last_raw))
-        else:
-            # A later agent may know more counters; that is no reason to refuse its totals.
-            log.warning("ledger_counter_unknown quantity=%s", quantity)
-    for device, xid, count, last_wall_ns in _select(connection, "xid"):
-        accounts[device].xids[whole(xid)] = XidCount(whole(count), whole(last_wall_ns))
-    for device, *columns in _select(connection, "baseline"):
-        baseline = _baseline(tuple(columns))
-        accounts[device].baselines[baseline.kind] = baseline
-    return {account.uuid: account for account in accounts.values()}
-
-
-def _select(connection: sqlite3.Connection, name: str) -> Iterator[Row]:
-    table = next(table for table in _TABLES if table.name == name)
-    return connection.execute(f"SELECT device, {', '.join(table.columns)} FROM {name}")  # noqa: S608
-
-
-def _baseline(row: Row) -> Baseline:
-    kind, origin, power_mw, samples, learnt_wall_ns, driver, vbios, celsius, clock_hz = row
-    if not (celsius is None or isinstance(celsius, float)):
-        raise TypeError(f"temperature {celsius!r}")
-    return Baseline(
-        kind=BaselineKind(_text(kind)),
-        origin=BaselineOrigin(_text(origin)),
-        power_mw=whole(power_mw),
-        samples=whole(samples),
-        learnt_wall_ns=whole(learnt_wall_ns),
-        driver_version=_text(driver),
-        vbios_version=_text(vbios),
-        temperature_celsius=celsius,
-        sm_clock_hz=_whole_optional(clock_hz),
-    )
 
 
 def fit(value: int) -> SqlValue:
@@ -271,22 +189,24 @@ def text(value: str) -> SqlValue:
 
 def text_of(value: SqlValue) -> str:
     """Give the text that `text` stored. Raises TypeError or ValueError for anything else."""
-    return value.decode(errors="surrogatepass") if isinstance(value, bytes) else _text(value)
+    return value.decode(errors="surrogatepass") if isinstance(value, bytes) else plain(value)
 
 
 def member(of: type[EnumT], value: SqlValue) -> EnumT | None:
     """Give the member of a closed set, None for one that only a later agent knows. Raises TypeError for no text."""
     try:
-        return of(_text(value))
+        return of(plain(value))
     except ValueError:
         return None
 
 
-def _whole_optional(value: SqlValue) -> int | None:
+def whole_optional(value: SqlValue) -> int | None:
+    """Give the number, None for none. Raises as `whole`."""
     return None if value is None else whole(value)
 
 
-def _text(value: SqlValue) -> str:
+def plain(value: SqlValue) -> str:
+    """Give a text that is one in the file too. Raises TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"text {value!r}")
     return value

@@ -63,7 +63,6 @@ class SqliteLedger(StoredHistories):
         self._books = UsageBooks()
         self._prices = PriceBooks()
         self._waiting = Waiting()
-        self._restarted: set[str] = set()  # devices whose counters restarted since they were last written
         self._suspicion = ""  # why the file is to be looked over before the next write
         self._look_due_ns = clock.now().mono_ns + _LOOK_EVERY_NS
         self._detail = ""  # why the books do not reach the disk
@@ -124,7 +123,6 @@ class SqliteLedger(StoredHistories):
     ) -> None:
         """Store all of it, and add *entries* to the history. Trouble with the disk only shows in `health`."""
         with self._mutex:
-            self._restarted.update(_with_fallen_counters(self._accounts, accounts))
             self._accounts.update(accounts)
             if alerts is not None:
                 self._alerts = alert_rows.encode(alerts, self._alerts)
@@ -138,7 +136,7 @@ class SqliteLedger(StoredHistories):
                 self._look_due_ns = at.mono_ns + _LOOK_EVERY_NS
                 self._suspicion = self._suspicion or "the regular look"
             try:
-                self._write(at, counters_now=frozenset(self._restarted))
+                self._write(at)
             except sqlite3.ProgrammingError:
                 raise  # ours, not the disk's
             except (sqlite3.Error, OSError, LedgerError) as error:
@@ -194,7 +192,7 @@ class SqliteLedger(StoredHistories):
             try:
                 if at is not None:
                     self._suspicion = self._suspicion or "the last look"
-                    self._write(at, counters_now=None)
+                    self._write(at)
             except (sqlite3.Error, OSError, LedgerError) as error:
                 log.error(  # noqa: TRY400  (a line for the operator, not a trace)
                     "ledger_unwritten_at_close hours=%d detail=%s",
@@ -208,9 +206,9 @@ class SqliteLedger(StoredHistories):
                 # The log stays beside the file; the next start folds it in.
                 log.warning("ledger_log_not_folded detail=%s", describe(error, self._dir))
 
-    def _write(self, at: Instant, *, counters_now: frozenset[str] | None) -> None:
+    def _write(self, at: Instant) -> None:
         try:
-            self._write_once(at, counters_now)
+            self._write_once(at)
         except (sqlite3.Error, LedgerDamaged) as error:
             if self._place.store is None:
                 raise
@@ -222,9 +220,9 @@ class SqliteLedger(StoredHistories):
                 self._place.detach(self._waiting)
             else:
                 raise
-            self._write_once(at, counters_now)
+            self._write_once(at)
 
-    def _write_once(self, at: Instant, counters_now: frozenset[str] | None) -> None:
+    def _write_once(self, at: Instant) -> None:
         store = self._place.attached(at, self._waiting)
         if self._suspicion:
             self._suspicion = ""
@@ -236,7 +234,6 @@ class SqliteLedger(StoredHistories):
             self._waiting,
             at,
             pruning=pruning,
-            counters_now=counters_now,
             alerts=self._alerts,
             usage=self._books,
             prices=self._prices,
@@ -244,7 +241,6 @@ class SqliteLedger(StoredHistories):
         self._waiting.clear()
         self._books.settle()
         self._prices.settle()
-        self._restarted.clear()
 
     def _failed(self, error: Exception, at: Instant) -> None:
         store = self._place.store
@@ -266,17 +262,3 @@ class SqliteLedger(StoredHistories):
         if self._detail:
             log.warning("ledger_writable_again path=%s", self._place.path)
             self._detail = ""
-
-
-def _with_fallen_counters(before: Mapping[str, DeviceAccount], after: Mapping[str, DeviceAccount]) -> set[str]:
-    """Give the devices with a hardware counter that fell: it must be stored before more is added to the new one."""
-    return {
-        uuid
-        for uuid, account in after.items()
-        if (previous := before.get(uuid)) is not None
-        and previous.counters is not account.counters
-        and any(
-            quantity in account.counters and account.counters[quantity].last_raw < carried.last_raw
-            for quantity, carried in previous.counters.items()
-        )
-    }

@@ -1,29 +1,26 @@
 """The ledger's SQLite file: opening it, one transaction a tick, reading history; when to retry is not its matter."""
 
 import os
-import sqlite3
 from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
 from wattledger.agent.clock import Clock
 from wattledger.rules.account import DeviceAccount
-from wattledger.rules.instant import NS_PER_SECOND, Instant
+from wattledger.rules.instant import Instant
 
+from . import account_rows, damage, open_rows, price_rows, rows, usage_rows
 from . import alerts as alert_rows
-from . import damage, open_rows, price_rows, rows, usage_rows
 from .alerts import AlertRows
 from .base import LedgerDamaged, Prices, Usage
 from .books import UsageBooks
+from .connection import connect
 from .ids import Ids
 from .migrate import migrate
 from .price_books import PriceBooks
 from .prune import Pruning
 from .waiting import Waiting
 
-# A tick waits this long for a program that holds the file, and no longer.
-BUSY_SECONDS = 0.1
-COUNTERS_EVERY_NS = 10 * NS_PER_SECOND
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     # FULL syncs the log at each commit: a number that was published is on disk, after a power cut too.
@@ -34,17 +31,6 @@ _SETTINGS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA mmap_size = 0",  # an I/O error is an answer, not a SIGBUS
 )
-
-
-def connect(path: Path, *, mode: str) -> sqlite3.Connection:
-    """Give a connection in autocommit; *mode* is SQLite's: ro, rw, rwc. Raises sqlite3.Error."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
 
 
 def create(path: Path, at: Instant) -> None:
@@ -85,7 +71,6 @@ class Store:
             raise
         self.in_doubt = False  # true when a COMMIT failed: whether it holds shows when the file is opened again
         self._written: dict[str, rows.Rows] = {}
-        self._counters_mono_ns: dict[str, int] = {}
         self._ids = Ids(self._connection)
         self._alerts: AlertRows | None = None  # in the file, where that is known
         self._knows_usage = False  # whether what the books call written is in this file
@@ -117,7 +102,7 @@ class Store:
 
     def load(self) -> dict[str, DeviceAccount]:
         """Give all accounts. Raises LedgerDamaged, sqlite3.Error."""
-        return rows.read(self._connection)
+        return account_rows.read(self._connection)
 
     def load_alerts(self) -> AlertRows:
         """Give the rows of all alerts. Raises sqlite3.Error."""
@@ -143,18 +128,16 @@ class Store:
         at: Instant,
         *,
         pruning: Pruning | None,
-        counters_now: frozenset[str] | None = frozenset(),
         alerts: AlertRows,
         usage: UsageBooks,
         prices: PriceBooks,
     ) -> None:
         """Store what changed since the last write, and add what is *waiting*, in one transaction.
 
-        Hardware counters of the devices in *counters_now* are written at once (None: of all), the others every ten
-        seconds. Raises LedgerDamaged, sqlite3.Error; then nothing was stored, or `in_doubt` is set.
+        Raises LedgerDamaged, sqlite3.Error; then nothing was stored, or `in_doubt` is set.
         """
         connection = self._connection
-        written = self._encode(accounts, at, counters_now)
+        written = {uuid: rows.encode(account) for uuid, account in accounts.items()}
         connection.execute("BEGIN IMMEDIATE")
         try:
             for uuid, after in written.items():
@@ -179,23 +162,9 @@ class Store:
             raise
         self.commits += 1
         self.last_commit_wall_ns = at.wall_ns
-        for uuid, after in written.items():
-            if after["counter"] is not self._written.get(uuid, {}).get("counter"):
-                self._counters_mono_ns[uuid] = at.mono_ns
         self._written.update(written)
         self._alerts = alerts
         self._knows_usage = self._knows_prices = True
-
-    def _encode(
-        self, accounts: Mapping[str, DeviceAccount], at: Instant, counters_now: frozenset[str] | None
-    ) -> dict[str, rows.Rows]:
-        encoded = {}
-        for uuid, account in accounts.items():
-            before = self._written.get(uuid)
-            age_ns = at.mono_ns - self._counters_mono_ns.get(uuid, at.mono_ns)
-            due = counters_now is None or uuid in counters_now or not 0 <= age_ns < COUNTERS_EVERY_NS
-            encoded[uuid] = rows.encode(account, counters_of=None if due else before)
-        return encoded
 
     def close(self, *, fold_log: bool) -> None:
         """Close the file; *fold_log* moves the log into it first. Raises sqlite3.Error, and is closed even so."""

@@ -66,6 +66,22 @@ def _intensities(snapshot: Snapshot) -> Iterator[Row]:
             yield (*_names(feed), caliber.signal, caliber.factors, caliber.gas, feed.kind), feed.value / _MICRO
 
 
+def _carbon_free(snapshot: Snapshot) -> Iterator[Row]:
+    for feed in snapshot.feeds:
+        if feed.series.measure is Measure.CARBON_FREE and feed.value is not None and feed.kind is not None:
+            yield (*_names(feed), feed.kind), feed.value / _MICRO
+
+
+def _with_grid_load(snapshot: Snapshot) -> Iterator[Row]:
+    found = [
+        total.shown
+        for total in snapshot.prices.totals
+        if total.kind in (TotalKind.WITH_GRID, TotalKind.WITH_GRID_REST)
+    ]
+    if found:
+        yield (), joules(sum(found))
+
+
 def _in_use(snapshot: Snapshot) -> Iterator[Row]:
     used = in_use(snapshot.feeds)
     for feed in snapshot.feeds:
@@ -187,9 +203,29 @@ FAMILIES = (
     ),
     _total(
         "wattledger_hourly_matched_energy_joules_total",
-        "Load that carbon-free supply of the same hour covered: over all load it is the 24/7 score.",
+        "Load that carbon-free supply of the same hour covered: over all load it is the 24/7 score. What a meter "
+        "tells late is shown as more load is drawn, so that no time has more matched than load.",
         TotalKind.MATCHED,
         joules,
+    ),
+    _total(
+        "wattledger_hourly_matched_with_grid_energy_joules_total",
+        "The same, and of what came from the grid its carbon-free share in that hour. It is of those hours alone "
+        "whose share is known: over wattledger_hourly_matched_with_grid_load_joules_total it is the score.",
+        TotalKind.WITH_GRID,
+        joules,
+    ),
+    host(
+        "wattledger_hourly_matched_with_grid_load_joules_total",
+        "All load of hours whose carbon-free share of the grid is known; what it lacks of all load is in no score.",
+        _with_grid_load,
+    ),
+    host(
+        "wattledger_grid_carbon_free_ratio",
+        "The carbon-free share of the grid that each feed gives for now. kind: actual, estimated, forecast, or "
+        "factor (of a year or longer).",
+        _carbon_free,
+        labels=(*_FEED, "kind"),
     ),
     host_value(
         "wattledger_pue_ratio",

@@ -11,6 +11,7 @@ class Measure(StrEnum):
     PRICE = "price"  # millionths of the currency per kWh; may be negative
     ENERGY = "energy"  # millijoules within the stretch
     PUE = "pue"  # millionths
+    CARBON_FREE = "carbon_free_share"  # of the grid's energy, millionths
 
 
 class Signal(StrEnum):

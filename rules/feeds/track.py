@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .model import Measure, Point, PointKind, Series
@@ -101,6 +101,19 @@ class Track:
             last = piece
         self._bridge(found, last, at, end_wall_ns)
         return found
+
+    def doubt(self, now_wall_ns: int) -> None:
+        """Take what claims to be issued after now for issued now: a clock was wrong, and nothing would replace it."""
+        newest_ns = self.newest_issue_wall_ns
+        if newest_ns is None or newest_ns <= now_wall_ns:
+            return
+        known: dict[int, Point] = {}
+        for index, (start, end, point) in enumerate(self._pieces):
+            if point.issued_wall_ns > now_wall_ns:
+                # The pieces of one point stay pieces of one.
+                point = known.setdefault(id(point), replace(point, issued_wall_ns=now_wall_ns))  # noqa: PLW2901
+                self._pieces[index] = _Piece(start, end, point)
+        self._newest = None
 
     def prune(self, before_wall_ns: int) -> None:
         """Forget what no moment from *before_wall_ns* on can need."""

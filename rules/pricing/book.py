@@ -152,9 +152,16 @@ class PriceBook:
 
 
 def _group(key: TotalKey) -> TotalKey:
-    """Give what is one for counters that a correction may move energy between: zones of one account, layers."""
+    """Give what is one for counters that a correction may move energy between: zones of one account, layers.
+
+    What was matched and what was not are one, so that no time has more matched than load: a meter that is hours late
+    raises what was matched no faster than load is drawn.
+    """
     kind, labels = key
     if kind is TotalKind.EMISSIONS:
         accounting, _, boundary = labels
         return kind, (accounting, boundary)
-    return (kind, ()) if kind is TotalKind.SUPPLY else key
+    return (_WHOLES.get(kind, kind), ()) if kind is TotalKind.SUPPLY or kind in _WHOLES else key
+
+
+_WHOLES = {TotalKind.UNMATCHED: TotalKind.MATCHED, TotalKind.WITH_GRID_REST: TotalKind.WITH_GRID}

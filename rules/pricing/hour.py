@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import ge
-from typing import Protocol, TypeVar
 
 from wattledger.rules.apportion import apportion
 from wattledger.rules.feeds.fallback import Resolved
 from wattledger.rules.feeds.model import Accounting, PointKind, Series
 from wattledger.rules.instant import NS_PER_HOUR
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.tariff.prices import PricePoint
 
 from .model import SLOT_NS, Boundary, FactorUse, HourPrice, Priced, SupplyUse, TotalKind
+from .spread import parts
+from .with_grid import score_with_grid
 
 Quarters = tuple[int, ...]
 """A number for each quarter of the hour."""
@@ -21,18 +23,6 @@ Factors = dict[tuple[Accounting, Series, PointKind, int], list[int]]
 """Energy and product by what a value was of."""
 
 _WIDEST = (Boundary.FACILITY, Boundary.NODE, Boundary.GPU)
-
-
-class Span(Protocol):
-    """A stretch of wall time, `[start, end)`."""
-
-    @property
-    def start_wall_ns(self) -> int: ...
-    @property
-    def end_wall_ns(self) -> int: ...
-
-
-SpanT = TypeVar("SpanT", bound=Span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,8 @@ class HourFacts:
 
     `residual` is None where the factor for what no contract covers is that of the location. `zone` is that of
     energy that no feed had a value for. `until_wall_ns` is how far time has come in an hour that is not over: what
-    was drawn in its running quarter was drawn before that.
+    was drawn in its running quarter was drawn before that. `carbon_free` is the share of the grid, None where nobody
+    asks for it.
     """
 
     hour: int
@@ -74,6 +65,7 @@ class HourFacts:
     zone: str = ""
     losses: Mapping[str, int] = field(default_factory=dict)  # mJ between the node and the meter, by stage
     until_wall_ns: int | None = None
+    carbon_free: Sequence[Resolved] | None = None
 
     @property
     def load(self) -> Boundary:
@@ -131,7 +123,8 @@ def price_hour(facts: HourFacts) -> PricedHour:
     cover = facts.cover or Cover()
     own = apportion(cover.own_mj, load)
     sold = apportion(cover.sold_mj, own)
-    contract = apportion(cover.contract_mj, load)
+    # Both by the whole load could give a quarter a millijoule more than it drew, and the rest of it would be below 0.
+    contract = apportion(cover.contract_mj, [mj - own_mj for mj, own_mj in zip(load, own, strict=True)])
     factors: Factors = {}
     quarters = [_Quarter(energy_mj) for energy_mj in load]
     own_products = apportion(cover.own_product, load)
@@ -143,14 +136,14 @@ def price_hour(facts: HourFacts) -> PricedHour:
         time = facts.quarter(number)
         grid_mj = quarter.energy_mj - own[number]
         rest_mj = grid_mj - contract[number] + sold[number]
-        covered_mj = _emit(quarter.location, Accounting.LOCATION, _parts(grid_mj, facts.location, time), factors)
+        covered_mj = _emit(quarter.location, Accounting.LOCATION, parts(grid_mj, facts.location, time), factors)
         quarter.location_covered_mj = own[number] + covered_mj
-        covered_mj = _emit(quarter.market, Accounting.MARKET, _parts(rest_mj, residual, time), factors)
+        covered_mj = _emit(quarter.market, Accounting.MARKET, parts(rest_mj, residual, time), factors)
         quarter.market_covered_mj = quarter.energy_mj - rest_mj + covered_mj
         _add(quarter.location, facts.zone, own_products[number])
         _add(quarter.market, facts.zone, market_products[number])
         if facts.currency:
-            _charge(quarter, _parts(grid_mj, facts.prices, time))
+            _charge(quarter, parts(grid_mj, facts.prices, time))
             quarter.priced_mj += own[number]  # what was made here is not bought
     by_boundary = {
         boundary: [_narrowed(quarter, energy_mj) for quarter, energy_mj in zip(quarters, energies, strict=True)]
@@ -163,16 +156,25 @@ def price_hour(facts: HourFacts) -> PricedHour:
         factors=tuple(_factor_uses(factors)),
         supply=cover.uses,
         currency=facts.currency,
+        with_grid=_with_grid(facts),
     )
-    return PricedHour(row, priced, _totals(facts, by_boundary))
+    return PricedHour(row, priced, _totals(facts, row, by_boundary))
+
+
+def _with_grid(facts: HourFacts) -> GridScore | None:
+    if facts.cover is None or facts.carbon_free is None:
+        return None
+    load = facts.energies[facts.load]
+    times = [facts.quarter(number) for number in range(len(load))]
+    return score_with_grid(facts.cover.uses, load, facts.carbon_free, times)
 
 
 def _emit(
-    products: dict[str, int], accounting: Accounting, parts: Sequence[tuple[Resolved, int]], factors: Factors
+    products: dict[str, int], accounting: Accounting, spans: Sequence[tuple[Resolved, int]], factors: Factors
 ) -> int:
     """Add the emissions of energy by its spans; give how much of it a value is known for."""
     covered_mj = 0
-    for span, part_mj in parts:
+    for span, part_mj in spans:
         if span.value is None or span.series is None or span.kind is None or span.level is None:
             continue
         covered_mj += part_mj
@@ -183,8 +185,8 @@ def _emit(
     return covered_mj
 
 
-def _charge(quarter: _Quarter, parts: Sequence[tuple[PricePoint, int]]) -> None:
-    for span, part_mj in parts:
+def _charge(quarter: _Quarter, spans: Sequence[tuple[PricePoint, int]]) -> None:
+    for span, part_mj in spans:
         if span.value is None:
             continue
         quarter.priced_mj += part_mj
@@ -192,20 +194,6 @@ def _charge(quarter: _Quarter, parts: Sequence[tuple[PricePoint, int]]) -> None:
             quarter.credit -= part_mj * span.value
         else:
             quarter.cost += part_mj * span.value
-
-
-def _parts(energy_mj: int, spans: Sequence[SpanT], time: tuple[int, int]) -> list[tuple[SpanT, int]]:
-    """Give the spans that overlap *time*, from and to, each with its part of the energy that was drawn in it."""
-    start, end = time
-    found: list[SpanT] = []
-    lengths: list[int] = []
-    for span in spans:
-        length = min(span.end_wall_ns, end) - max(span.start_wall_ns, start)
-        if length > 0:
-            found.append(span)
-            lengths.append(length)
-    rest = end - start - sum(lengths)
-    return list(zip(found, apportion(energy_mj, [*lengths, rest]), strict=False))
 
 
 def _add(products: dict[str, int], zone: str, product: int) -> None:
@@ -263,7 +251,9 @@ def _factor_uses(factors: Factors) -> Iterator[FactorUse]:
             )
 
 
-def _totals(facts: HourFacts, by_boundary: Mapping[Boundary, Sequence[_Quarter]]) -> dict[TotalKey, int]:
+def _totals(
+    facts: HourFacts, row: HourPrice, by_boundary: Mapping[Boundary, Sequence[_Quarter]]
+) -> dict[TotalKey, int]:
     totals: dict[TotalKey, int] = {}
 
     def add(kind: TotalKind, labels: tuple[str, ...], number: int) -> None:
@@ -293,4 +283,8 @@ def _totals(facts: HourFacts, by_boundary: Mapping[Boundary, Sequence[_Quarter]]
         for use in facts.cover.uses:
             add(TotalKind.SUPPLY, (use.layer,), use.energy_mj)
         add(TotalKind.MATCHED, (), facts.cover.matched_mj)
+        add(TotalKind.UNMATCHED, (), sum(facts.energies[facts.load]) - facts.cover.matched_mj)
+    if row.with_grid is not None:
+        add(TotalKind.WITH_GRID, (), row.with_grid.energy_mj)
+        add(TotalKind.WITH_GRID_REST, (), row.with_grid.covered_mj - row.with_grid.energy_mj)
     return totals

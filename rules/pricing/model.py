@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from wattledger.rules.feeds.model import Accounting, Caliber, PointKind
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 
 SLOT_NS = 900 * NS_PER_SECOND
@@ -119,7 +120,8 @@ class HourPrice:
     """A UTC hour of the host: what it came to at each boundary that is known, with what, and who supplied it.
 
     `boundaries` has GPU always. Factors and supply are of the widest boundary that is known. `final`: the hour is
-    closed and is not priced anew, unless late energy comes, which is added.
+    closed and is not priced anew, unless late energy comes, which is added. `with_grid` is None where nobody asks for
+    the carbon-free share of the grid.
     """
 
     hour: int
@@ -128,6 +130,7 @@ class HourPrice:
     supply: tuple[SupplyUse, ...] = ()
     currency: str = ""
     final: bool = False
+    with_grid: GridScore | None = None
 
 
 class TotalKind(StrEnum):
@@ -142,6 +145,9 @@ class TotalKind(StrEnum):
     LOAD = "load"  # mJ; boundary: what all of the above are shares of
     LOSS = "loss"  # mJ; stage of the power chain
     MATCHED = "matched"  # mJ that carbon-free supply of the same hour covered; none
+    UNMATCHED = "unmatched"  # mJ of the load that it did not; none
+    WITH_GRID = "with_grid"  # mJ that count in the score with the grid's carbon-free share; none
+    WITH_GRID_REST = "with_grid_rest"  # mJ that do not, of hours whose share is known; none
 
 
 @dataclass(frozen=True, slots=True)

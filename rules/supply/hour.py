@@ -1,7 +1,7 @@
 """One hour of a host's supply, settled: what covered its load, what that emitted, and the books after it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .certificates import CertificateBook
 from .match import location_own_product, location_split, market_product, match_hour, sold_mj
@@ -74,8 +74,9 @@ def settle_hour(
     *books* are those after the hour before. *residual* is in micrograms per kWh, None where it is not known or
     applied by the caller. *unmetered* names the sources whose meter has no value: they have no offer.
     """
-    match = match_hour(load_mj, books.storage.limited(offers))
-    storage = books.storage.after(match, unmetered)
+    storage = books.storage.of_hour(hour)
+    match = match_hour(load_mj, storage.limited(offers))
+    storage = replace(storage.after(match, unmetered), storages=books.storage.storages)
     match, certificates = books.certificates.cover(hour, match)
     return _supply(match, residual, tuple(unmetered)), SupplyBooks(certificates, storage)
 

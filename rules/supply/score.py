@@ -3,26 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from typing import Protocol
 
+from .grid import GridScore, Use, grid_mj, grid_score
 from .hour import HourSupply, LayerEnergy
-from .model import MILLION, Layer
+from .model import Layer
 
 WORST_HOURS = 10
-_OF_THE_GRID = frozenset({Layer.GRID, Layer.CERTIFICATES})  # unless a certificate carries the hour
-
-
-class Use(Protocol):
-    """What a source, or the grid, covered of the load of an hour."""
-
-    @property
-    def layer(self) -> Layer: ...
-    @property
-    def energy_mj(self) -> int: ...
-    @property
-    def is_green(self) -> bool: ...
-    @property
-    def is_matched(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +26,7 @@ class GreenShare:
     `layers` is all that each layer covered, GRID the rest; they sum to the load. `green` is the part of them that
     counts as green. An hour is unmatched where any of its load had no carbon-free supply of that hour, and unmetered
     where the meter of a source had no value: what that gave is in no sum. `worst` are the hours that lacked most.
-    `grid_mj` came from the grid without any supply of its hour: `grid_free` is that energy times the carbon-free
-    share of the grid in its hour (millionths), `grid_unknown_mj` the part of it whose share is not known.
+    `with_grid` is of the hours alone whose carbon-free share of the grid is known.
     """
 
     load_mj: int = 0
@@ -52,9 +37,7 @@ class GreenShare:
     unmatched_hours: int = 0
     unmetered_hours: int = 0
     worst: tuple[UnmatchedHour, ...] = ()
-    grid_mj: int = 0
-    grid_free: int = 0
-    grid_unknown_mj: int = 0
+    with_grid: GridScore = field(default_factory=GridScore)
 
     @property
     def green_share(self) -> float | None:
@@ -78,13 +61,8 @@ class GreenShare:
 
     @property
     def hourly_matched_with_grid(self) -> float | None:
-        """Give the 24/7 score in which what is left has the carbon-free share of the grid in its hour.
-
-        Google, 24/7 Carbon-Free Energy: Methodologies and Metrics (2021). None where that share is not known for all.
-        """
-        if self.grid_unknown_mj:
-            return None
-        return _ratio(self.matched_mj * MILLION + self.grid_free, self.load_mj * MILLION)
+        """Give the 24/7 score in which what came from the grid counts by its carbon-free share."""
+        return self.with_grid.ratio
 
     def __add__(self, other: "GreenShare") -> "GreenShare":
         """Give the sums over the hours of both, which have none in common."""
@@ -99,9 +77,7 @@ class GreenShare:
             worst=tuple(
                 nsmallest(WORST_HOURS, self.worst + other.worst, key=lambda one: (-one.unmatched_mj, one.hour))
             ),
-            grid_mj=self.grid_mj + other.grid_mj,
-            grid_free=self.grid_free + other.grid_free,
-            grid_unknown_mj=self.grid_unknown_mj + other.grid_unknown_mj,
+            with_grid=self.with_grid + other.with_grid,
         )
 
 
@@ -119,15 +95,14 @@ def share_of_uses(
     """Give the same from what is kept of an hour: all uses of its load, that of the grid among them."""
     layers: dict[Layer, int] = {}
     green: dict[Layer, int] = {}
-    matched_mj = grid_mj = 0
+    matched_mj = 0
+    uses = tuple(uses)
     for use in uses:
         layers[use.layer] = layers.get(use.layer, 0) + use.energy_mj
         if use.is_green:
             green[use.layer] = green.get(use.layer, 0) + use.energy_mj
         if use.is_matched:
             matched_mj += use.energy_mj
-        elif use.layer in _OF_THE_GRID:
-            grid_mj += use.energy_mj
     load_mj = sum(layers.values())
     unmatched_mj = load_mj - matched_mj
     return GreenShare(
@@ -139,9 +114,7 @@ def share_of_uses(
         unmatched_hours=int(unmatched_mj > 0),
         unmetered_hours=int(is_unmetered),
         worst=(UnmatchedHour(hour, unmatched_mj),) if unmatched_mj else (),
-        grid_mj=grid_mj,
-        grid_free=grid_mj * (grid_free_ppm or 0),
-        grid_unknown_mj=grid_mj if grid_free_ppm is None else 0,
+        with_grid=grid_score(uses, [(grid_mj(uses), grid_free_ppm)]),
     )
 
 

@@ -1,4 +1,4 @@
-"""A grid that says what its kWh emit, over HTTP and to those who know the token alone; tests tell it what to say."""
+"""A grid that says over HTTP, to those who know the token alone, what its kWh emit and how much is carbon-free."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Self
 from tests.agent.feeds.feed_server import Asked, FeedServer, Reply
 
 TOKEN = "t0p-s3cret-of-the-grid"  # noqa: S105  (of a server that lives as long as a test)
+PERCENT = 61.25  # of the grid is carbon-free
 BEFORE = timedelta(hours=3)
 
 
@@ -36,9 +37,17 @@ class Grid:
     @property
     def feed(self) -> str:
         """Give the feed of it, for a configuration; the token stands in `grid.token` beside it."""
+        return self._feed("g")
+
+    @property
+    def share_feed(self) -> str:
+        """Give the feed of its carbon-free share."""
+        return self._feed("cfe", 'unit: "%", ')
+
+    def _feed(self, value: str, unit: str = "") -> str:
         url = f"{self.server.url}/v1/{{zone}}?from={{from}}&to={{to}}"
         return (
-            f'{{kind: http_json, zone: DE, url: "{url}", values: "points[].g", times: "points[].from",'
+            f'{{kind: http_json, zone: DE, url: "{url}", values: "points[].{value}", {unit}times: "points[].from",'
             ' ends: "points[].to", token_file: grid.token, poll: 10s, max_age: 3s}'
         )
 
@@ -47,4 +56,4 @@ class Grid:
             return Reply({"error": f"no such token: {asked.headers.get('authorization')}"}, 401)
         now = datetime.now(UTC)
         begin, end = ((now + by).isoformat() for by in (-BEFORE, self.ahead))
-        return Reply({"zone": "DE", "points": [{"from": begin, "to": end, "g": self.grams}]})
+        return Reply({"zone": "DE", "points": [{"from": begin, "to": end, "g": self.grams, "cfe": PERCENT}]})

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from tests.agent.daemon_process import DaemonProcess, Page
 from tests.agent.e2e_daemon import ENERGY, Counters, DaemonThrough, Truth, let_pass, machine, scraping
-from tests.agent.grid_server import TOKEN, Grid
+from tests.agent.grid_server import PERCENT, TOKEN, Grid
 from wattledger.agent.clock import SystemClock
 from wattledger.agent.ledger import open_ledger
-from wattledger.rules.feeds.model import Accounting
+from wattledger.rules.feeds.model import Accounting, PointKind
 from wattledger.rules.instant import NS_PER_HOUR
 from wattledger.rules.pricing.model import Boundary, HourPrice, Priced, PriceTotal, TotalKind, grams, money
+from wattledger.rules.supply.grid import GridScore
 
 GRAMS = "wattledger_emissions_grams_total"
 COST = "wattledger_cost_total"
@@ -43,6 +44,7 @@ carbon:
   feeds:
   - {grid.feed}
   - {{kind: table, source: world, region: WORLD, year: 2024}}
+  carbon_free: [{grid.share_feed}]
 supply:
 - {{kind: contract, name: wind, scope: inter, share: 0.25}}
 facility: {{pue: 1.25, node: {{sources: []}}}}
@@ -59,7 +61,7 @@ def energy_mj(page: Page) -> int:
     return sum(round(row.value * 1000) for row in page.rows(ENERGY))
 
 
-def check(page: Page, value: float = HIGH) -> int:
+def check(page: Page, value: float = HIGH, *, has_share: bool = True) -> int:
     """Fail unless grams and money are the energy of the same page times *value* and the price; give the energy."""
     gpu_mj, facility_mj = energy_mj(page), round(page.value(FACILITY) * 1000)
     per_kwh, price = round(value * MICRO), round(PEAK * MICRO)
@@ -74,7 +76,19 @@ def check(page: Page, value: float = HIGH) -> int:
     assert abs(wind_mj - facility_mj / 4) <= 2
     market = page.value(GRAMS, accounting="market", zone="DE", boundary="facility")
     assert market == grams((facility_mj - wind_mj) * per_kwh)
+    # What the grid had of the hour counts by its carbon-free share; each hour is rounded down to a millijoule.
+    score_mj, covered_mj = with_grid(page)
+    assert covered_mj <= facility_mj
+    if has_share:
+        assert covered_mj == facility_mj
+        assert 0 <= wind_mj + (facility_mj - wind_mj) * PERCENT / 100 - score_mj < 3
     return gpu_mj
+
+
+def with_grid(page: Page) -> tuple[int, int]:
+    """Give what counts in the 24/7 score with the grid, and the load that it is of."""
+    score, load = (page.value(f"wattledger_hourly_matched_with_grid_{of}_joules_total") for of in ("energy", "load"))
+    return round(score * 1000), round(load * 1000)
 
 
 @dataclass
@@ -227,6 +241,9 @@ def test_kill_9_loses_no_gram_and_a_restart_without_the_grid_goes_on_with_the_ca
             assert page.total("wattledger_gpu_state_seconds_total", state="unobserved") > 0, "it was down in between"
     hours, _ = stored(state)
     assert whole(hours, Boundary.GPU).location == energy_mj(ended) * round(HIGH * MICRO)
+    scores = [hour.with_grid for hour in hours if hour.with_grid is not None]
+    assert (sum(one.energy_mj for one in scores), sum(one.covered_mj for one in scores)) == with_grid(ended)
+    assert {one.source for one in scores if one.covered_mj} <= {f"http_json DE, {kind}" for kind in PointKind}
     assert {use.zone for hour in hours for use in hour.factors if use.energy_mj} == {"DE"}
 
 
@@ -241,13 +258,13 @@ def test_a_grid_that_goes_down_is_held_on_to_for_a_while_and_then_another_counts
             with scraping(daemon, counters):
                 daemon.wait_for(lambda page: page.has(GRAMS), "grams")
                 grid.go_down()
-                check(daemon.page())
+                check(daemon.page(), has_share=False)  # each feed ends at the second of its own last answer
                 held = daemon.wait_for(
                     lambda page: page if page.has(INTENSITY, level="0", kind="estimated") else None,
                     "it is held on to",
                 )
                 assert used(held) == {"0": 1, "1": 0}
-                check(held)
+                check(held, has_share=False)
                 fallen = daemon.wait_for(
                     lambda page: page if used(page) == {"0": 0, "1": 1} else None, "it is let go"
                 )
@@ -256,12 +273,17 @@ def test_a_grid_that_goes_down_is_held_on_to_for_a_while_and_then_another_counts
                 page = daemon.wait_for(
                     lambda page: page if page.has(GRAMS, zone="WORLD", boundary="gpu") else None, "another zone"
                 )
-                assert page.value("wattledger_feed_age_seconds", level="0") > 3
+                assert page.value("wattledger_feed_age_seconds", feed="location", level="0") > 3
+                # A share that nobody stands in for is not known any more: not 0, and no load of that hour is covered.
+                daemon.wait_for(lambda page: not page.has("wattledger_grid_carbon_free_ratio"), "the share is let go")
+                daemon.wait_ticks(1)
             last = counters.see(truth.check(daemon))
+            assert with_grid(last)[1] < round(last.value(FACILITY) * 1000)
             # Both zones together have each joule once, at a value between the two.
             least, most = (grams(energy_mj(last) * round(value * MICRO)) for value in (HIGH, WORLD))
             assert least < location_sum(last) < most
     hours, _ = stored(state)
+    assert hours[-1].with_grid == GridScore()
     gpu = whole(hours, Boundary.GPU)
     # Of a quarter that runs on at rest, more and more is of the zone that counts now.
     assert location_sum(last) <= grams(gpu.location) < most

@@ -13,7 +13,7 @@ from wattledger.agent.config import load_config
 from wattledger.agent.feeds.desk import FeedDesk
 from wattledger.agent.feeds.store import STORE_NAME
 from wattledger.agent.feeds.times import iso_of
-from wattledger.agent.ledger import Ledger, MemoryLedger, PriceCommit
+from wattledger.agent.ledger import Ledger, MemoryLedger, PriceCommit, UsageCommit
 from wattledger.agent.price_build import price_desk
 from wattledger.agent.price_desk import PriceDesk
 from wattledger.exporter.prices import NO_PRICES, PriceNow
@@ -23,6 +23,7 @@ from wattledger.rules.instant import NS_PER_HOUR
 from wattledger.rules.pricing.model import Boundary, TotalKind
 from wattledger.rules.state import State
 from wattledger.rules.supply.model import Layer
+from wattledger.rules.tokens.totals import Phase, ServiceWindow
 
 HOUR = 490_000
 KWH = 3_600_000_000
@@ -153,15 +154,33 @@ def test_energy_that_has_no_value_bears_the_zone_of_the_first_feed(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("text", "hours"), [("tariff: {currency: EUR, price: 1}\n", 0), ("carbon: {open: 3h, feeds: [FEED]}\n", 3)]
+    ("text", "minutes"), [("tariff: {currency: EUR, price: 1}\n", 15), ("carbon: {open: 3h, feeds: [FEED]}\n", 180)]
 )
-def test_an_hour_waits_only_where_something_may_still_come(tmp_path: Path, text: str, hours: int) -> None:
+def test_an_hour_waits_for_values_where_some_may_still_come_and_for_late_energy_always(
+    tmp_path: Path, text: str, minutes: int
+) -> None:
     built = Built(tmp_path, text.replace("FEED", "{kind: static, zone: DE, value: 1}"))
-    if hours:
+    if "carbon" in text:
         built.ask()
     built.tick(KWH)
-    assert built.tick(0, hours * 3600 + 3500).closings == []
+    assert built.tick(0, minutes * 60 + 3500).closings == []
     assert [closing.hour for closing in built.tick(0, 100).closings] == [HOUR]
+
+
+def test_what_a_service_used_before_the_hour_ended_and_told_after_it_has_its_price(tmp_path: Path) -> None:
+    built = Built(tmp_path, "tariff: {currency: EUR, price: 1}\n")
+    built.tick(KWH, seconds=3590)
+    start = built.clock.now()
+    built.tick(KWH // 100, seconds=30)
+    window = ServiceWindow("chat", start, built.clock.now(), Phase.SERVING, KWH // 100, KWH // 100)
+    built.clock.advance(30)
+    built.ledger.commit({}, [], built.clock.now(), usage=UsageCommit(windows=[("m", window)]))
+    assert built.tick(0, seconds=7200).closings
+    rows = built.ledger.service_history(HOUR * NS_PER_HOUR, (HOUR + 2) * NS_PER_HOUR)
+    assert [(row.total_mj, row.priced.priced_mj, row.open_mj) for row in rows] == [
+        (KWH // 300, KWH // 300, 0),
+        (KWH // 150, KWH // 150, 0),
+    ]
 
 
 def answer(asked: Asked) -> Reply:
@@ -230,6 +249,69 @@ def test_an_agent_that_starts_in_an_outage_goes_on_with_what_was_kept_and_waits_
     again.ask()
     (feed,) = again.desk.feeds()
     assert (feed.trouble, feed.value) == ("unreachable", 412_500_000)
+
+
+def test_hours_that_closed_while_the_agent_was_down_wait_for_an_answer_and_are_not_priced_by_old_forecasts(
+    tmp_path: Path,
+) -> None:
+    text = f"carbon: {{feeds: [{FEED}}}]}}\n"
+    grams = [100, 500]
+    rows = [iso_of((HOUR + number) * NS_PER_HOUR) for number in range(-3, 15)]
+    with serving(lambda _: Reply([{"t": row, "g": grams[0]} for row in rows])) as server:
+        text = text.replace("URL", server.url)
+        before = Built(tmp_path, text)
+        before.ask()
+        before.desk.close()
+        del grams[0]
+        again = Built(tmp_path, text)
+        assert isinstance(again.desk._feeds, FeedDesk)
+        again.desk._feeds.load()
+        again.tick(12 * KWH, seconds=12 * 3600)
+        assert not again.tick(0, seconds=1).closings, "the cache says what was expected of these hours"
+        assert again.desk.feeds()[0].kind == "forecast"
+        again.ask()
+        closings = again.tick(0, seconds=1).closings
+        again.desk.close()
+    assert [(closing.hour - HOUR, sum(slot.location for slot in closing.slots)) for closing in closings] == [
+        (number, KWH * 500_000_000) for number in range(6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        ("{url: URL/old", "{url: URL/new"),
+        ("values: '[].g'", "values: '[].other'"),
+        ("times: '[].t'", "times: '[].at'"),
+        ("unit: g/kWh", "unit: lb/MWh"),
+        ("step: 1h", "step: 30m"),
+    ],
+)
+def test_what_was_kept_is_not_taken_where_the_configuration_reads_it_from_elsewhere_or_otherwise(
+    tmp_path: Path, was: str, is_now: str
+) -> None:
+    text = (
+        "carbon:\n  feeds:\n  - {url: URL/old, kind: http_json, zone: DE, values: '[].g', times: '[].t',"
+        " unit: g/kWh, step: 1h, poll: POLL}\n"
+    )
+    rows = [{"t": iso_of(HOUR * NS_PER_HOUR), "g": 412.5}]
+    with serving(Reply(rows)) as server:
+        text = text.replace("URL", server.url)
+        built = Built(tmp_path, text.replace("POLL", "15m"))
+        built.ask()
+        built.desk.close()
+    values = []
+    for changed in (
+        text.replace("POLL", "20m"),
+        text.replace(was.replace("URL", server.url), is_now).replace("POLL", "15m"),
+    ):
+        again = Built(tmp_path, changed.replace("URL", server.url))
+        assert isinstance(again.desk._feeds, FeedDesk)
+        again.desk._feeds.load()
+        again.desk._feeds.changes()
+        values.append(again.desk.feeds()[0].value)
+        again.desk.close()
+    assert values == [412_500_000, None], "how often it is asked does not matter"
 
 
 def test_files_and_constants_are_kept_nowhere(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -246,6 +247,18 @@ def test_a_pue_of_a_feed_is_that_of_each_quarter_and_without_one_the_house_is_no
     assert host.view().pue is None
 
 
+def test_a_pue_that_is_told_as_it_comes_counts_while_its_hour_runs() -> None:
+    fed = Told(Series(Measure.PUE, "told", "hall"))
+    host = PricedHost({LOCATION: (world(),), PUE: (fed,)}, replace(HOST, has_pue_feed=True))
+    shown = []
+    for minute in range(5, 65, 5):
+        fed.values = [(START_NS, minutes(minute), 1_500_000)]
+        host.ask()
+        host.tick(KWH, minutes=5)
+        shown.append(host.shown(LOAD, Boundary.FACILITY))
+    assert shown == [number * KWH * 3 // 2 for number in range(1, 13)]
+
+
 # Supply.
 
 
@@ -278,7 +291,36 @@ def test_a_meter_counts_where_it_is_known_for_the_whole_hour() -> None:
     host.ask()
     host.tick(minutes=70)
     assert roof.said == [None, 4 * KWH]
-    assert host.shown(TotalKind.MATCHED) == 4 * KWH
+    # All that was drawn is shown as unmatched already: what was matched is caught up with as more of it is drawn.
+    assert host.shown(TotalKind.MATCHED) == 0
+    host.tick(3 * KWH)
+    assert host.shown(TotalKind.MATCHED) == 3 * KWH
+    host.tick(3 * KWH)
+    assert (host.shown(TotalKind.MATCHED), host.shown(TotalKind.UNMATCHED)) == (4 * KWH, 10 * KWH)
+
+
+def test_a_meter_that_comes_hours_late_never_shows_more_matched_than_load() -> None:
+    meter = Told(Series(Measure.ENERGY, "told", "roof"), [])
+    host = PricedHost(
+        {LOCATION: (world(),), SUPPLY + "roof": (meter,)}, replace(HOST, open_ns=8 * NS_PER_HOUR), supplies=Roof()
+    )
+    host.ask()
+    shown = [(0, 0)]
+    for hour in range(18):
+        host.tick(KWH, minutes=59.9)
+        # The server of the meter is away for five hours, and then an hour late; the sun shines in the first nine.
+        known = 0 if hour < 5 else hour
+        meter.values = [
+            (START_NS + at * NS_PER_HOUR, START_NS + (at + 1) * NS_PER_HOUR, KWH if at < 9 else 0)
+            for at in range(known)
+        ]
+        host.ask()
+        host.tick(minutes=0.1)
+        matched = host.shown(TotalKind.MATCHED)
+        shown.append((matched, matched + host.shown(TotalKind.UNMATCHED)))
+    for (matched, load), (then, more) in pairwise(shown):
+        assert 0 <= then - matched <= more - load, "an hour of a dashboard is never above 100 %"
+    assert shown[-1] == (9 * KWH, 18 * KWH), "and the night catches up"
 
 
 def test_what_closing_hours_use_up_is_stored_with_them() -> None:

@@ -206,6 +206,36 @@ def test_a_desk_covers_hours_and_keeps_what_is_used_and_stored() -> None:
     assert again.cover(NOON + 1, 5 * KWH, {"roof": 9 * KWH}.get).own_mj == 5 * KWH
 
 
+def test_a_battery_that_was_in_no_account_for_a_while_begins_empty() -> None:
+    roof = f"- {{kind: onsite, name: roof, {METER}}}\n"
+    battery = f"- {{kind: storage, name: battery, charged_from: onsite, capacity_kwh: 5, {METER}}}\n"
+    ledger: dict[str, int] = {}
+    desk = SupplyDesk.resumed(plan(roof + battery), ledger)
+    desk.cover(NOON, 0, {"roof": 4 * KWH, "battery": 0}.get)
+    ledger |= desk.settle(NOON)
+    assert ledger["storage:battery"] == 4 * KWH
+    without = SupplyDesk.resumed(plan(roof), ledger)
+    for hour in range(NOON + 1, NOON + 30):
+        without.cover(hour, KWH, {"roof": 0}.get)
+        ledger |= without.settle(hour)
+    again = SupplyDesk.resumed(plan(roof + battery), ledger)
+    assert again.cover(NOON + 30, 5 * KWH, {"roof": 0, "battery": 4 * KWH}.get).matched_mj == 0
+
+
+def test_a_battery_loses_what_its_entry_says() -> None:
+    text = f"- {{kind: storage, name: b, charged_from: onsite, capacity_kwh: 5, efficiency: 0.88, {METER}}}"
+    (battery,) = plan(text).storages
+    assert battery.charged(KWH, 5 * KWH) == (KWH, KWH * 88 // 100)
+
+
+def test_the_time_of_a_battery_is_that_of_its_entry() -> None:
+    start, end = "2026-07-01T00:00:00+08:00", "2027-01-01T00:00:00+08:00"
+    text = f"- {{kind: storage, name: b, charged_from: onsite, capacity_kwh: 5, from: {start}, to: {end}, {METER}}}"
+    (battery,) = plan(text).storages
+    assert [battery.is_there(utc_hour(start) + by) for by in (-1, 0)] == [False, True]
+    assert [battery.is_there(utc_hour(end) + by) for by in (-1, 0)] == [True, False]
+
+
 def test_only_what_is_used_up_or_stored_makes_hours_depend_on_each_other() -> None:
     battery = f"- {{kind: storage, name: b, charged_from: onsite, capacity_kwh: 5, {METER}}}"
     bound = "- {kind: certificates, name: c, certificates: [{name: a, mwh: 1, vintage: 2026, contract: w}]}"

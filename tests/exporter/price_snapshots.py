@@ -26,6 +26,7 @@ LOAD = {Boundary.GPU: 2 * KWH, Boundary.FACILITY: 5 * KWH // 2}
 LIVE = Series(Measure.INTENSITY, "electricity_maps", "DE", Caliber())
 TABLE = Series(Measure.INTENSITY, "world", "DE", Caliber())
 MARGINAL = Series(Measure.INTENSITY, "watttime", "DE", Caliber(Signal.MARGINAL, Factors.DIRECT, Gas.CO2))
+SHARE = Series(Measure.CARBON_FREE, "electricity_maps", "DE")
 DAY_AHEAD = Series(Measure.PRICE, "energy_charts", "DE-LU", currency="EUR")
 
 
@@ -54,6 +55,9 @@ def price_totals() -> tuple[PriceTotal, ...]:
         total(TotalKind.SUPPLY, 0, Layer.CERTIFICATES),
         total(TotalKind.SUPPLY, 2 * KWH, Layer.GRID),
         total(TotalKind.MATCHED, KWH // 2),
+        total(TotalKind.UNMATCHED, 2 * KWH),
+        total(TotalKind.WITH_GRID, KWH),
+        total(TotalKind.WITH_GRID_REST, KWH),
         total(TotalKind.LOSS, KWH // 2, Stage.OVERHEAD),
     )
 
@@ -99,6 +103,7 @@ def feeds_health() -> tuple[FeedHealth, ...]:
         ),
         feed("location", TABLE, FeedState.FRESH, level=1, value=344_100_000, kind=PointKind.FACTOR),
         feed("marginal", MARGINAL, FeedState.STALE, trouble="unauthorized", detail="<b>no</b>"),
+        feed("carbon_free", SHARE, FeedState.FRESH, value=612_500, kind=PointKind.ACTUAL),
         feed("price", DAY_AHEAD, FeedState.FRESH, value=PRICE, kind=PointKind.ACTUAL),
     )
 

@@ -63,6 +63,9 @@ _LABELS: Mapping[TotalKind, Callable[[str], tuple[str, ...]]] = {
     TotalKind.LOAD: lambda text: (text,),
     TotalKind.LOSS: lambda text: (text,),
     TotalKind.MATCHED: lambda _: (),
+    TotalKind.WITH_GRID: lambda _: (),
+    TotalKind.WITH_GRID_REST: lambda _: (),
+    TotalKind.UNMATCHED: lambda _: (),
 }
 
 

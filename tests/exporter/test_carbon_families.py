@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.exporter.pages import Samples, read, series, value
-from tests.exporter.price_snapshots import LIVE, feed, feeds_health, priced, prices_view
+from tests.exporter.price_snapshots import LIVE, SHARE, feed, feeds_health, priced, prices_view
 from tests.exporter.snapshots import NOW, busy, snapshot, view
 from wattledger.exporter.catalog import FAMILIES, Kind
 from wattledger.exporter.catalog.carbon import FAMILIES as CARBON
@@ -90,10 +90,16 @@ def test_a_feed_that_fails_says_since_when_and_how_often() -> None:
 
 def test_the_feed_whose_value_counts_is_the_first_that_has_one() -> None:
     found = {(dict(at)["feed"], dict(at)["level"]): used for at, used in series(page(), IN_USE).items()}
-    assert found == {("location", "0"): 1, ("location", "1"): 0, ("marginal", "0"): 0, ("price", "0"): 1}
+    assert found == {
+        ("location", "0"): 1,
+        ("location", "1"): 0,
+        ("marginal", "0"): 0,
+        ("carbon_free", "0"): 1,
+        ("price", "0"): 1,
+    }
     first, *others = feeds_health()
     gone = (replace(first, value=None, kind=None), *others)
-    assert in_use(gone) == {("location", 1), ("price", 0)}
+    assert in_use(gone) == {("location", 1), ("carbon_free", 0), ("price", 0)}
     assert value(page(feeds=gone), IN_USE, feed="location", level="1") == 1
     assert value(page(feeds=gone), IN_USE, feed="location", level="0") == 0
 
@@ -115,6 +121,20 @@ def test_supply_is_told_by_layer_and_the_24_7_score_is_a_ratio_of_counters() -> 
         "grid": 7_200_000,
     }
     assert value(found, "wattledger_hourly_matched_energy_joules_total") == 1_800_000
+    with_grid = [value(found, f"wattledger_hourly_matched_with_grid_{of}_joules_total") for of in ("energy", "load")]
+    assert with_grid == [3_600_000, 7_200_000], "half of the load of the hours whose share is known"
+
+
+def test_the_carbon_free_share_of_the_grid_is_told_of_each_feed_that_knows_it() -> None:
+    feeds = (
+        feed("carbon_free", SHARE, FeedState.FRESH, value=612_500, kind=PointKind.ESTIMATED),
+        feed("carbon_free", SHARE, FeedState.STALE, level=1),
+    )
+    found = page(feeds=feeds)
+    share = "wattledger_grid_carbon_free_ratio"
+    assert by_label(found, share, "level") == {"0": 0.6125}
+    assert value(found, share, feed="carbon_free", zone="DE", kind="estimated") == 0.6125
+    assert not series(found, INTENSITY), "a share is no intensity"
 
 
 def test_what_holds_now() -> None:

@@ -65,10 +65,29 @@ def test_the_present_price_pue_and_what_waits_are_one_line() -> None:
 def test_supply_is_told_in_parts_of_the_load() -> None:
     words = page_of(priced(busy())).words
     assert (
-        "Supply: contract_intra 20.0 %, grid 80.0 %. Matched hour by hour with carbon-free supply: 20.0 %." in words
+        "Supply: contract_intra 20.0 %, grid 80.0 %. Matched hour by hour with carbon-free supply: 20.0 %; with the "
+        "carbon-free share of the grid: 50.0 % (of 80.0 % of the load)." in words
     )
     idle = prices_view(totals=(total(TotalKind.SUPPLY, 0, Layer.GRID),))
     assert "Supply:" not in shown(idle).words
+
+
+@pytest.mark.parametrize(
+    ("score", "rest", "told"),
+    [
+        ((), (), "20.0 %."),
+        ((0,), (0,), "20.0 %; with the carbon-free share of the grid: not known (of 0.0 % of the load)."),
+        ((KWH * 2,), (KWH // 2,), "20.0 %; with the carbon-free share of the grid: 80.0 %."),
+    ],
+)
+def test_the_score_with_the_grid_says_how_much_of_the_load_it_is_of(
+    score: tuple[int, ...], rest: tuple[int, ...], told: str
+) -> None:
+    without = [one for one in prices_view().totals if one.kind not in (TotalKind.WITH_GRID, TotalKind.WITH_GRID_REST)]
+    counted = [total(TotalKind.WITH_GRID, number) for number in score]
+    counted += [total(TotalKind.WITH_GRID_REST, number) for number in rest]
+    words = shown(prices_view(totals=(*without, *counted))).words
+    assert f"Matched hour by hour with carbon-free supply: {told}" in words
 
 
 def test_each_feed_says_how_it_is_doing_and_one_is_in_use() -> None:

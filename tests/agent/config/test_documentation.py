@@ -34,7 +34,7 @@ REQUIRED_BESIDE = {
     "alerts.webhooks[].": ENDPOINT,
 }
 # Sections whose keys say little one by one: what belongs together is judged in tests of their own.
-TOGETHER_ALONE = ("carbon.residual", "supply", "facility", "tariff")
+TOGETHER_ALONE = ("carbon.residual", "carbon.carbon_free", "supply", "facility", "tariff")
 # Keys that come in pairs.
 TOGETHER = {
     "username": "password_file",

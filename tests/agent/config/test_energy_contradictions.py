@@ -12,6 +12,7 @@ from wattledger.agent.config.schema import Config
 
 TABLE = "{kind: table, source: mee, region: CN-ZJ}"
 STATIC = "{kind: static, zone: DE, value: 380}"
+WIND = "supply: [{kind: contract, name: w, scope: intra, share: 0.1}]\n"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -82,6 +83,24 @@ REFUSED = {
         "carbon: {residual: [{kind: table, source: mee_residual, region: CN}]}\n",
         "1:20: carbon.residual: stands without feeds, whose energy it is for; add feeds",
     ),
+    "a carbon-free share in percent that does not say so": (
+        (
+            f"carbon:\n  feeds: [{STATIC}]\n"
+            f"  carbon_free: [{{kind: static, value: 54, citation: x, year: 2024}}]\n{WIND}"
+        ),
+        (
+            "3:39: carbon.carbon_free[0].value: cannot be: a share is from 0 to 1, or to 100 with unit: '%'; "
+            "check the number and its unit"
+        ),
+    ),
+    "a carbon-free share without its year": (
+        f"carbon:\n  feeds: [{STATIC}]\n  carbon_free: [{{kind: static, value: 0.5, citation: x}}]\n{WIND}",
+        "3:17: carbon.carbon_free[0].year: is missing; write the year that the share is of",
+    ),
+    "a kind that gives no carbon-free share": (
+        f"carbon:\n  feeds: [{STATIC}]\n  carbon_free: [{{kind: gb, zone: GB}}]\n{WIND}",
+        "3:24: carbon.carbon_free[0].kind: gb gives no carbon_free_share; it gives intensity",
+    ),
     "prices of a feed in another currency": (
         "tariff: {currency: EUR, feed: {kind: octopus, product: AGILE, tariff: E-1R}}\n",
         (
@@ -144,6 +163,19 @@ WARNED = {
         "supply:\n- {kind: contract, name: w, scope: intra, share: 0.1}\n",
         ["2:1: supply: covers load and no gram is counted; add carbon.feeds for what it does not cover"],
     ),
+    "a carbon-free share without supply": (
+        f"carbon:\n  feeds: [{STATIC}]\n  carbon_free: [{{kind: csv, path: share.csv}}]\n",
+        [
+            (
+                "3:16: carbon.carbon_free: is for the load that `supply` leaves to the grid, and there is none; "
+                "add supply"
+            )
+        ],
+    ),
+    "a carbon-free share beside supply": (
+        f"carbon:\n  feeds: [{STATIC}]\n  carbon_free: [{{kind: csv, path: share.csv}}]\n{WIND}",
+        [],
+    ),
     "a tariff without a price": (
         "tariff: {currency: EUR}\n",
         ["1:9: tariff: has no price, so that no cost is told; add price, periods or a feed"],
@@ -164,7 +196,8 @@ def test_no_secret_is_read_where_a_configuration_is_judged(tmp_path: Path) -> No
 def test_every_feed_is_found_with_its_place(tmp_path: Path) -> None:
     text = (
         f"carbon: {{feeds: [{STATIC}, {STATIC}], residual: [{STATIC}],"
-        " marginal: [{kind: watttime, zone: X, username: u, password_file: p}]}\n"
+        " marginal: [{kind: watttime, zone: X, username: u, password_file: p}],"
+        " carbon_free: [{kind: csv, path: share.csv}]}\n"
         "supply: [{kind: onsite, name: roof, meter: {kind: csv, path: m.csv}}]\n"
         "facility: {feed: {kind: csv, path: p.csv}}\ntariff: {currency: EUR, feed: {kind: csv, path: t.csv}}\n"
     )
@@ -173,6 +206,7 @@ def test_every_feed_is_found_with_its_place(tmp_path: Path) -> None:
         "carbon.feeds[1] intensity",
         "carbon.residual[0] intensity",
         "carbon.marginal[0] intensity",
+        "carbon.carbon_free[0] carbon_free_share",
         "supply[0].meter energy",
         "facility.feed pue",
         "tariff.feed price",

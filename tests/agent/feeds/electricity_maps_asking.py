@@ -20,10 +20,17 @@ GRAM = 1_000_000
 Row = Mapping[str, object]
 
 
-def provider_at(server: FeedServer, zone: str = "DE", *, key: str = "em-token", **changes: object) -> ElectricityMaps:
+def provider_at(
+    server: FeedServer,
+    zone: str = "DE",
+    *,
+    key: str = "em-token",
+    measure: Measure = Measure.INTENSITY,
+    **changes: object,
+) -> ElectricityMaps:
     """Make the provider; *changes* are of its configuration."""
     feed = Feed(kind=FeedKind.ELECTRICITY_MAPS, zone=zone, url=f"{server.url}/v3")
-    wants = Wants(Measure.INTENSITY, secret=lambda: key, credential="host#1")
+    wants = Wants(measure, secret=lambda: key, credential="host#1")
     return build(msgspec.structs.replace(feed, **changes), wants)
 
 

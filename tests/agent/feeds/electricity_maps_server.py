@@ -1,6 +1,8 @@
 """An Electricity Maps of one zone: a value for every hour, a plan, and the habit of taking the caller's place.
 
-An hour's intensity is its number since the epoch modulo 400, plus 100. It is measured when it is three hours old.
+An hour's intensity is its number since the epoch modulo 400, plus 100, and its carbon-free share in percent that
+number modulo 101. Both are measured when they are three hours old. The share has the form of `EnergyShare` of the
+official SDK (electricitymaps 0.0.1), and its forecast that of `EnergyShareForecastResponse`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,11 @@ PAID = FREE | {"past-range", "forecast"}
 def intensity(hour: int) -> int:
     """Give the grams per kWh of an hour since the epoch."""
     return 100 + hour % 400
+
+
+def carbon_free(hour: int) -> int:
+    """Give the carbon-free percent of an hour since the epoch."""
+    return hour % 101
 
 
 class ElectricityMapsServer:
@@ -34,7 +41,8 @@ class ElectricityMapsServer:
         if asked.headers.get(self.token_header) != self.token:
             return Reply({"error": "Invalid auth-token"}, status=401)
         query = asked.query
-        kind = asked.path.removeprefix("/v3/carbon-intensity/")
+        _, _, signal, kind = asked.path.split("/")
+        is_share = signal == "carbon-free-energy"
         zone = query.get("zone")
         if zone != self.zone:
             if query.get("disableCallerLookup") == "true":
@@ -44,7 +52,36 @@ class ElectricityMapsServer:
             return Reply({"error": "Request unauthorized for this plan"}, status=403)
         if query.get("temporalGranularity") != "hourly":
             return Reply({"error": "this server knows hours alone"}, status=400)
-        return self._answer(kind, zone, query)
+        if is_share and "emissionFactorType" in query and kind == "forecast":
+            return Reply({"error": "emissionFactorType is not allowed"}, status=400)
+        return self._shares(kind, zone, query) if is_share else self._answer(kind, zone, query)
+
+    def _shares(self, kind: str, zone: str, query: dict[str, str]) -> Reply:
+        now = self.now.replace(minute=0, second=0)
+        if kind == "latest":
+            return Reply(self._share(zone, now))
+        if kind == "history":
+            rows = [self._share(zone, now - back * _HOUR) for back in range(24, 0, -1)]
+            return Reply({"zone": zone, "history": rows, "temporalGranularity": "hourly"})
+        start, count = now, int(query.get("horizonHours", "24")) + 1
+        if kind == "past-range":
+            start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
+            count = int((end - start) / _HOUR) + 1
+        return Reply({"zone": zone, "data": [self._share(zone, start + n * _HOUR) for n in range(count)]})
+
+    def _share(self, zone: str, start: datetime) -> dict[str, object]:
+        is_measured = self.now - start > 3 * _HOUR
+        return {
+            "zone": zone,
+            "datetime": _text(start),
+            "updatedAt": _text(start + 2 * _HOUR if is_measured else start - _HOUR),
+            "createdAt": _text(start - _HOUR),
+            "unit": "%",
+            "value": carbon_free(int(start.timestamp()) // 3600),
+            "isEstimated": not is_measured,
+            "estimationMethod": None if is_measured else "FORECASTS_HIERARCHY",
+            "temporalGranularity": "hourly",
+        }
 
     def _answer(self, kind: str, zone: str, query: dict[str, str]) -> Reply:
         now = self.now.replace(minute=0, second=0)

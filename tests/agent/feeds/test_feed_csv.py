@@ -61,6 +61,29 @@ from,to,grams_per_kwh
 """
 
 
+def test_an_energy_of_more_than_an_hour_is_left_out_as_it_says_nothing_of_its_hours(csv: Csv) -> None:
+    # The sun of a day would cover the load of the night.
+    rows = (
+        "from,to,kwh\n2026-10-13T00:00Z,2026-10-13T10:00Z,240\n2026-10-13T10:00Z,2026-10-13T11:00Z,3\n"
+        "2026-10-13T11:00Z,2026-10-13T11:15Z,1\n"
+    )
+    answer = csv.fetch(rows, Wants(Measure.ENERGY))
+    assert [value for *_, value in _spans(answer)] == [3 * 3_600_000_000, 3_600_000_000]
+    assert answer.skipped == {Skipped.BAD_TIME: 1}
+    (warning,) = answer.warnings
+    assert warning == (
+        f"{csv.path}:2: left out, an energy of more than an hour says nothing of the hours in it; write rows of an "
+        "hour or less"
+    )
+
+
+def test_a_meter_that_missed_an_hour_has_a_gap_and_no_hour_has_the_half_of_another(csv: Csv) -> None:
+    rows = "from,kwh\n2026-10-13T08:00Z,5\n2026-10-13T09:00Z,6\n2026-10-13T11:00Z,7\n2026-10-13T12:00Z,8\n"
+    answer = csv.fetch(rows, Wants(Measure.ENERGY))
+    assert [start[11:] for start, *_ in _spans(answer)] == ["08:00", "11:00", "12:00"]
+    assert answer.skipped == {Skipped.BAD_TIME: 1}
+
+
 def test_the_contract(csv: Csv) -> None:
     answer = csv.fetch(_TWO)
     assert _spans(answer) == [

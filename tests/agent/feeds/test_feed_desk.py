@@ -283,6 +283,30 @@ def test_what_the_web_leaves_out_stays(grid: Grid) -> None:
     assert host.health().trouble == "empty"
 
 
+def test_what_was_got_while_the_clock_was_ahead_is_replaced_by_what_is_got_when_it_is_right(tmp_path: Path) -> None:
+    value = 1
+
+    def answer(_web: Web, window: Window) -> Answer:
+        now = window.now_wall_ns
+        starts = [_ns(_START + _HOUR * number) for number in range(-9, 9)]
+        kinds = [PointKind.FORECAST if start > now else PointKind.ACTUAL for start in starts]
+        return Answer(tuple(hour(start, value, kind, now) for start, kind in zip(starts, kinds, strict=True)))
+
+    member = Member(ScriptedProvider(answer=answer), _WEB)
+    host = _host(member, state_dir=tmp_path)
+    host.clock.step_wall(8 * _HOUR)
+    host.run()
+    host.clock.step_wall(-8 * _HOUR)
+    value = 2
+    host.run(1.5)
+    assert host.now().value == 2
+    host.desk.close()
+    again = _host(member, clock=host.clock, state_dir=tmp_path)
+    again.desk.load()
+    again.desk.changes()
+    assert again.now().value == 2
+
+
 def test_equal_series_are_kept_apart_on_the_disk(tmp_path: Path) -> None:
     def member(value: int) -> Member:
         return Member(ScriptedProvider(answer=Answer((hour(_ns(_START), value),))), _WEB)

@@ -79,6 +79,8 @@ def made_for(feed: Feed, measure: Measure) -> Feed:
         kept = msgspec.structs.replace(kept, **dict.fromkeys(CALIBER_KEYS))
     if measure is Measure.PUE and feed.value_micro is not None:
         kept = msgspec.structs.replace(kept, value_micro=1_250_000)
+    if measure is Measure.CARBON_FREE and feed.value_micro is not None:
+        kept = msgspec.structs.replace(kept, value_micro=500_000)
     # What an example sets of its own accord is not the pace of the kind.
     return msgspec.structs.replace(kept, max_age_ns=None, poll_ns=None)
 

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.agent.feeds.feed_server import FeedServer, Reply, serving
+from tests.agent.fake_clock import FakeClock
+from tests.agent.feeds.feed_server import Asked, FeedServer, Reply, serving
 from tests.agent.feeds.plain_web import PlainWeb
 from tests.agent.feeds.wall import MINUTE_NS, around, at, text_of
 from wattledger.agent.config.feed_schema import Feed, FeedKind
 from wattledger.agent.feeds.base import Answer, FeedError, Skipped, Trouble, Window
 from wattledger.agent.feeds.http_json import HttpJson, build, mistakes
 from wattledger.agent.feeds.registration import Wants
+from wattledger.agent.feeds.schedule import Schedule
+from wattledger.agent.feeds.times import iso_of
 from wattledger.rules.feeds.model import Measure, PointKind
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND
 
@@ -322,3 +325,44 @@ def test_mistakes_of_the_configuration_are_told_with_their_key(changes: dict[str
     assert said in message
     with pytest.raises(ValueError, match=key):
         build(feed, _INTENSITY)
+
+
+@pytest.mark.parametrize(
+    ("hours", "has_ends", "starts"),
+    [
+        (1, False, [-5, -4, -3, -2, -1]),
+        (1, False, [-5, -4, -3, -1]),  # with a hole
+        (12, False, [-36, -24, -12, 0]),
+        (24, True, [-72, -48, -24, 0]),
+    ],
+)
+def test_a_server_that_gives_what_begins_in_the_time_asked_for_is_understood_each_time(
+    hours: int, has_ends: bool, starts: list[int]
+) -> None:
+    clock = FakeClock()
+    two_days_ns = clock.wall_ns - 48 * NS_PER_HOUR
+    begin = clock.wall_ns - clock.wall_ns % (hours * NS_PER_HOUR)
+    published = starts[:-1]
+
+    def answer(asked: Asked) -> Reply:
+        since = at(asked.query["from"].replace("Z", "+00:00"))
+        rows = [begin + start * NS_PER_HOUR for start in published]
+        return Reply(
+            [{"t": iso_of(row), "e": iso_of(row + hours * NS_PER_HOUR), "g": 100} for row in rows if row >= since]
+        )
+
+    with serving(answer) as server:
+        provider = _provider(
+            server, path="/?from={from}", values="[].g", times="[].t", ends="[].e" if has_ends else ""
+        )
+        schedule = Schedule(provider.pace, clock.now(), lambda: 0.0)
+        got: dict[int, int] = {}
+        for _ in range(3):
+            window = schedule.window(clock.now())
+            points = provider.fetch(PlainWeb(), window).points
+            schedule.succeeded(clock.now(), window, points)
+            got.update((point.start_wall_ns, point.duration_ns) for point in points)
+            clock.advance(900)
+            published = starts
+    rows = [begin + start * NS_PER_HOUR for start in starts]
+    assert got == {row: hours * NS_PER_HOUR for row in rows if row >= two_days_ns}

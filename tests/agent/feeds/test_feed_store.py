@@ -141,6 +141,19 @@ def _damage_tables(path: Path) -> None:
     connection.close()
 
 
+def _damage_text_of_a_row(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE point SET kind = CAST(x'4750ff' AS TEXT) WHERE number = 7")
+    connection.close()
+
+
+def _damage_text_of_the_schema(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET name = CAST(x'b4' AS TEXT), sql = 'CREATE' WHERE name = 'point'")
+    connection.close()
+
+
 def _of_another_version(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -156,7 +169,16 @@ def _of_another_program(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [_damage_head, _damage_middle, _damage_rows, _damage_tables, _of_another_version, _of_another_program],
+    [
+        _damage_head,
+        _damage_middle,
+        _damage_rows,
+        _damage_tables,
+        _damage_text_of_a_row,
+        _damage_text_of_the_schema,
+        _of_another_version,
+        _of_another_program,
+    ],
 )
 def test_a_damaged_file_is_moved_aside_and_begun_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: object

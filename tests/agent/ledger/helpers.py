@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -269,11 +269,6 @@ def two_accounts(tick: int) -> dict[str, DeviceAccount]:
 def commit_tick(ledger: Ledger, tick: int) -> None:
     entries = [entry_of(slot, tick) for slot in range(2)]
     ledger.commit(two_accounts(tick), entries, instant_of(tick), usage=usage_of(range(2), tick))
-
-
-def lagless(accounts: dict[str, DeviceAccount]) -> dict[str, DeviceAccount]:
-    """Give the accounts without their hardware counters, which may lag on disk."""
-    return {uuid: replace(account, counters={}) for uuid, account in accounts.items()}
 
 
 def energy_mj(ledger: Ledger) -> int:

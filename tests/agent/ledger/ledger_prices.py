@@ -19,6 +19,7 @@ from wattledger.rules.pricing.model import (
     TotalKind,
     slots_of_hour,
 )
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 
 NUMBERS = (
@@ -71,7 +72,10 @@ def closings_of(entries: Sequence[Entry]) -> list[HourClosing]:
 
 
 def row_of(closing: HourClosing, *, final: bool = False) -> HourPrice:
-    """Give the row of an hour, with a facility that takes a quarter more, factors and supply."""
+    """Give the row of an hour, with a facility that takes a quarter more, factors and supply.
+
+    Of every third hour the carbon-free share of the grid is not known.
+    """
     gpu = sum(closing.slots, NOTHING)
     facility = Priced(*(getattr(gpu, name) * 5 // 4 for name in NUMBERS))
     return HourPrice(
@@ -96,6 +100,7 @@ def row_of(closing: HourClosing, *, final: bool = False) -> HourPrice:
         ),
         currency="EUR",
         final=final,
+        with_grid=GridScore(gpu.energy_mj, facility.energy_mj, "csv DE, actual") if closing.hour % 3 else GridScore(),
     )
 
 

@@ -99,7 +99,7 @@ def in_order(memories: Mapping[str, GroupMemory]) -> dict[str, GroupMemory]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(GROUPS, min_size=1, max_size=4))
 def test_load_after_commit_gives_the_alerts_back(steps: list[dict[str, GroupMemory]]) -> None:
     clock = FakeClock()
@@ -115,7 +115,7 @@ def test_load_after_commit_gives_the_alerts_back(steps: list[dict[str, GroupMemo
         assert stored(Path(directory)) == known
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(GROUPS)
 def test_value_and_annotations_are_kept_too(alerts: dict[str, GroupMemory]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -105,7 +105,7 @@ def _hours(waiting: Counter[int]) -> list[int]:
     return sorted({slot // SLOTS_PER_HOUR for slot in waiting})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(_told(), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_conservation_devices_and_workloads_came_to_what_their_hours_came_to(
     steps: list[Told], random: Random

@@ -64,7 +64,6 @@ def test_crash_kill_9_at_any_moment_leaves_one_commit_whole(tmp_path: Path) -> N
         # Published means stored; of the commit under way all or nothing.
         assert published <= step <= published + 1
         if step:
-            # Steps are 25 s long, so the hardware counters, which may lag 10 s, are of the same step too.
             assert found == accounts_at(step)
         assert ledger.load_alerts() == alerts_at(step)
         _go_on(never_killed, range(steps[-1] + 1 if steps else 1, step + 1))

@@ -88,6 +88,21 @@ def _nonsense_in_a_row(path: Path) -> None:
     connection.close()
 
 
+def _no_text_in_a_row(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE device SET uuid = CAST(x'4750ff' AS TEXT) WHERE id = 1")
+    connection.commit()
+    connection.close()
+
+
+def _no_text_in_the_schema(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET name = CAST(x'b4' AS TEXT), sql = 'CREATE' WHERE name = 'xid'")
+    connection.commit()
+    connection.close()
+
+
 DAMAGES: list[Callable[[Path], None]] = [
     _garbage_header,
     _text,
@@ -98,6 +113,8 @@ DAMAGES: list[Callable[[Path], None]] = [
     _foreign,
     _ledger_gone_log_left,
     _nonsense_in_a_row,
+    _no_text_in_a_row,
+    _no_text_in_the_schema,
 ]
 
 
@@ -132,6 +149,21 @@ def test_totals_that_still_add_up_are_carried_on_when_only_history_is_damaged(tm
     assert ledger.load() == _accounts(40)
     # They are in the new file already: a kill before the first tick must not lose them.
     assert peek(tmp_path / LEDGER_NAME).accounts == _accounts(40)
+    ledger.close()
+
+
+@pytest.mark.parametrize("table", ["anchor", "counter", "xid", "baseline"])
+def test_totals_are_carried_on_where_another_table_of_the_accounts_is_damaged(tmp_path: Path, table: str) -> None:
+    path = _filled(tmp_path)
+    connection = sqlite3.connect(path)
+    (column,) = (row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[0] == 2)
+    connection.execute(f"UPDATE {table} SET {column} = x'00'")  # noqa: S608  (names of our own)
+    connection.commit()
+    connection.close()
+    ledger = SqliteLedger(tmp_path, clock=FakeClock())
+    assert ledger.health().moved_aside
+    found = {uuid: (account.states, account.methods) for uuid, account in ledger.load().items()}
+    assert found == {uuid: (account.states, account.methods) for uuid, account in _accounts(40).items()}
     ledger.close()
 
 

@@ -30,6 +30,7 @@ from wattledger.agent.ledger import (
     SqliteLedger,
     migrate,
     open_ledger,
+    open_read_only,
     peek,
 )
 from wattledger.rules.alerting import AlertState
@@ -113,6 +114,25 @@ def test_a_ledger_of_version_4_is_brought_up_to_date_and_goes_on(tmp_path: Path)
     assert _ask(tmp_path / LEDGER_NAME, "PRAGMA integrity_check") == [("ok",)]
     for view in ("history", "workload_history", "service_history", "price_history"):
         assert _ask(tmp_path / LEDGER_NAME, f"SELECT count(*) > 0 FROM {view}") == [(1,)]  # noqa: S608
+
+
+def test_the_hours_of_a_ledger_of_version_5_have_no_score_with_the_grid_and_new_ones_have(tmp_path: Path) -> None:
+    # What that version kept of an hour is all but the score, which has a table of its own.
+    old, new = (entry(start_s=start, seconds=3600, energy_mj=3_600) for start in (0, 3600))
+    ledger = SqliteLedger(tmp_path, clock=FakeClock())
+    ledger.commit({}, [old], old.end, prices=close_all([old]))
+    ledger.close()
+    _lay(tmp_path / LEDGER_NAME, "DROP TABLE hour_grid_score; PRAGMA user_version = 5;")
+    (row,) = close_all([old]).hours
+    beside = open_read_only(tmp_path)
+    assert beside.price_history(0, 2**62) == [replace(row, with_grid=None)]
+    beside.close()
+    ledger = SqliteLedger(tmp_path, clock=FakeClock())
+    assert ledger.health().writable, ledger.health().detail
+    ledger.commit({}, [new], new.end, prices=close_all([new]))
+    assert ledger.price_history(0, 2**62) == [replace(row, with_grid=None), *close_all([new]).hours]
+    ledger.close()
+    assert _ask(tmp_path / LEDGER_NAME, "PRAGMA user_version") == [(migrate.NEWEST_VERSION,)]
 
 
 def _energies(ledger: Ledger) -> tuple[object, ...]:

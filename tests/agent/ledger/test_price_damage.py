@@ -82,6 +82,7 @@ HOUR_DAMAGES = {
     "a price that is none": "UPDATE hour_price SET location = 'much'",
     "a caliber of four words": "UPDATE factor SET caliber = 'average,direct,co2,production'",
     "a supply that is not whole": "UPDATE hour_supply SET energy_mj = 0.5",
+    "a score with the grid that is not whole": "UPDATE hour_grid_score SET covered_mj = 0.5",
     "an open energy that is none": "UPDATE open_device SET energy_mj = 'much'",
 }
 

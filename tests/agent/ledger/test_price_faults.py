@@ -153,12 +153,12 @@ def _entries(draw: st.DrawFn) -> Entry:
 STEPS = st.tuples(st.lists(_entries(), max_size=2), st.booleans(), st.booleans(), st.sampled_from(Fault))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=2, max_size=10))
 def test_each_closing_counts_once_whatever_the_disk_does(
     monkeypatch: pytest.MonkeyPatch, steps: list[tuple[list[Entry], bool, bool, Fault]]
 ) -> None:
-    monkeypatch.setattr("wattledger.agent.ledger.store.BUSY_SECONDS", 0.001)
+    monkeypatch.setattr("wattledger.agent.ledger.connection.BUSY_SECONDS", 0.001)
     with tempfile.TemporaryDirectory() as directory:
         books = Books(Path(directory))
         for entries, closes_first, closes_second, fault in steps:
@@ -229,6 +229,7 @@ def test_what_waits_for_the_disk_is_told_as_open(tmp_path: Path) -> None:
         "hour_price",
         "hour_factor",
         "hour_supply",
+        "hour_grid_score",
         "price_total",
         "certificate",
     ],

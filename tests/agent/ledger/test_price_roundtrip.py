@@ -95,7 +95,7 @@ def in_one_order(prices: Prices) -> Prices:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(COMMITS, min_size=1, max_size=4))
 def test_load_after_commit_gives_counters_and_hours_back(steps: list[PriceCommit]) -> None:
     with tempfile.TemporaryDirectory() as directory:

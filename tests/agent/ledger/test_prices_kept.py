@@ -251,6 +251,7 @@ def test_old_prices_go_with_the_history_of_the_devices(tmp_path: Path) -> None:
         "hour_price",
         "hour_factor",
         "hour_supply",
+        "hour_grid_score",
         "workload",
     ):
         assert _sql(tmp_path, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608

@@ -1,7 +1,9 @@
 """Histories are read beside the daemon that writes them, without a lock and without a trace."""
 
+import os
 import sqlite3
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ from wattledger.agent.ledger import (
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HOUR_S = 3600
+_NOBODY = 65534
 
 
 def _written(directory: Path) -> SqliteLedger:
@@ -175,3 +178,23 @@ def _sql(directory: Path, text: str) -> None:
             connection.execute(text)
     finally:
         connection.close()
+
+
+@needs_root
+@pytest.mark.parametrize("closed", ["folder", "file"])
+def test_a_user_who_may_not_read_is_told_to_be_let_read(tmp_path: Path, closed: str) -> None:
+    """Such a user has no need to write."""
+    with tempfile.TemporaryDirectory() as folder:  # those of pytest are root's alone
+        state = Path(folder) / "state"
+        SqliteLedger(state, clock=FakeClock()).close()
+        Path(folder).chmod(0o755 if closed == "file" else 0o700)
+        state.chmod(0o755)
+        (state / LEDGER_NAME).chmod(0o600 if closed == "file" else 0o644)
+        os.seteuid(_NOBODY)
+        try:
+            with pytest.raises(LedgerError) as caught:
+                open_read_only(state)
+        finally:
+            os.seteuid(0)
+    told = f"{state / LEDGER_NAME}: not permitted: ask as the user of the agent, or let user {_NOBODY} read it"
+    assert str(caught.value) == told

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.agent.ledger.helpers import FakeClock, account_of, counter, entry_of, instant_of, uuid_of
+from tests.agent.ledger.helpers import FakeClock, account_of, entry_of, instant_of, uuid_of
 from wattledger.agent.ledger import LEDGER_NAME, MemoryLedger, SqliteLedger, open_ledger, peek
 from wattledger.rules.account import Anchor, Baseline, Carried, DeviceAccount, StateTotal, XidCount
 from wattledger.rules.instant import Instant
@@ -62,7 +62,7 @@ ACCOUNTS = st.sets(st.sampled_from(["GPU-a", "GPU-b", "MIG ä\0'"])).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ACCOUNTS, min_size=1, max_size=4))
 def test_load_after_commit_gives_the_accounts_back(steps: list[dict[str, DeviceAccount]]) -> None:
     clock = FakeClock()
@@ -100,28 +100,12 @@ def _stored(path: Path, sql: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_hardware_counters_wait_ten_seconds_and_everything_else_does_not(tmp_path: Path) -> None:
+def test_every_commit_reaches_the_disk_whole_hardware_counters_included(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path, clock=FakeClock())
-    seen = []
     for tick in range(1, 24):
         ledger.commit({uuid_of(0): account_of(0, tick)}, [], instant_of(tick))
-        on_disk = peek(tmp_path / LEDGER_NAME).accounts[uuid_of(0)]
-        assert on_disk.anchor == account_of(0, tick).anchor
-        seen.append(counter(on_disk).last_raw // 7)
-    assert seen == [1] * 10 + [11] * 10 + [21] * 3
-    ledger.close()
-    assert counter(peek(tmp_path / LEDGER_NAME).accounts[uuid_of(0)]).last_raw == 23 * 7
-
-
-def test_a_counter_that_fell_is_written_at_once(tmp_path: Path) -> None:
-    ledger = SqliteLedger(tmp_path, clock=FakeClock())
-    uuid = uuid_of(0)
-    quantity = min(COUNTERS)
-    # Raw 500 is never stored; the fall to 300 is one against it, not against the 100 on disk.
-    for tick, (total, raw) in enumerate([(100, 100), (500, 500), (800, 300)], start=1):
-        account = DeviceAccount(uuid, counters={quantity: Carried(total, raw)})
-        ledger.commit({uuid: account}, [], instant_of(tick))
-    assert peek(tmp_path / LEDGER_NAME).accounts[uuid].counters == {quantity: Carried(800, 300)}
+        # What was on a page must be there after a power cut, which resets the device's own counters as well.
+        assert peek(tmp_path / LEDGER_NAME).accounts[uuid_of(0)] == account_of(0, tick)
     ledger.close()
 
 

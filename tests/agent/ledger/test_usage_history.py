@@ -68,7 +68,7 @@ def _shared(draw: st.DrawFn) -> tuple[Entry, list[Part]]:
     return one, [part_of(one, workload, mj, avoidable, of) for (workload, of), mj, avoidable in shares]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(_shared(), max_size=4), min_size=1, max_size=3))
 def test_conservation_workloads_sum_to_the_devices_hour_by_hour(steps: list[list[tuple[Entry, list[Part]]]]) -> None:
     seen: dict[tuple[object, ...], Entry] = {}
@@ -202,7 +202,7 @@ def _windows(draw: st.DrawFn) -> tuple[str, ServiceWindow]:
     return draw(MODELS), window
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(_windows(), max_size=3), min_size=1, max_size=3))
 def test_conservation_the_hours_of_services_sum_to_their_windows(
     steps: list[list[tuple[str, ServiceWindow]]],

@@ -93,7 +93,7 @@ def _commit(ledger: Ledger, tick: int, usage: UsageCommit) -> None:
     ledger.commit({}, [], instant_of(tick), usage=usage)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_commits(), min_size=1, max_size=4))
 def test_load_after_commit_gives_the_totals_back(steps: list[UsageCommit]) -> None:
     known: dict[UsageKey, UsageTotal] = {}

@@ -5,6 +5,7 @@ import pytest
 from tests.rules.supply.supplies import KWH, lot, offer
 from wattledger.rules.pricing.model import SupplyUse
 from wattledger.rules.supply.certificates import CertificateBook
+from wattledger.rules.supply.grid import GridScore, grid_mj, grid_score
 from wattledger.rules.supply.hour import SupplyBooks, settle_hour
 from wattledger.rules.supply.model import Layer, Offer
 from wattledger.rules.supply.score import (
@@ -80,9 +81,23 @@ def test_the_grid_gives_nothing_where_a_generator_of_the_house_ran() -> None:
     assert total.hourly_matched_with_grid == 0.2
 
 
-def test_without_the_share_of_the_grid_for_every_hour_there_is_no_such_score() -> None:
-    assert green_share([hour(0, 10, grid_ppm=500_000), hour(1, 10)]).hourly_matched_with_grid is None
-    assert hour(0, 10, offer(Layer.ONSITE, 10)).hourly_matched_with_grid == 1
+def test_an_hour_without_the_share_of_the_grid_is_in_no_part_of_that_score() -> None:
+    # What was matched in such an hour is left out too: 4 of 4 with 6 unknown would be the best hour of all.
+    total = green_share([hour(0, 10, grid_ppm=500_000), hour(1, 10, offer(Layer.DIRECT_LINE, 4))])
+    assert (total.hourly_matched_with_grid, total.with_grid.covered_mj) == (0.5, 10 * KWH)
+    assert hour(1, 10, offer(Layer.DIRECT_LINE, 4)).hourly_matched_with_grid is None
+    assert total.hourly_matched == 4 / 20
+
+
+def test_an_hour_in_which_nothing_came_from_the_grid_needs_no_share_of_it() -> None:
+    assert hour(0, 10, offer(Layer.ONSITE, 10)).with_grid == GridScore(10 * KWH, 10 * KWH)
+
+
+def test_a_share_that_is_known_for_a_part_of_the_grid_alone_is_not_known() -> None:
+    rest = SupplyUse(Layer.GRID, "", 8)
+    assert grid_score([rest], [(4, 500_000), (4, None)]) == GridScore()
+    assert grid_score([rest], [(4, 500_000)]) == GridScore()
+    assert grid_score([rest], [(4, 500_000), (4, 250_000)], "a and b") == GridScore(3, 8, "a and b")
 
 
 def test_the_worst_hours_are_named_the_earlier_first_where_they_are_alike() -> None:
@@ -124,4 +139,4 @@ def test_what_is_kept_of_an_hour_gives_the_same_shares() -> None:
     grid = SupplyUse(Layer.GRID, "", supply.unmatched_mj)
     found = share_of_uses(3, [*kept, grid], grid_free_ppm=100_000)
     assert found == share_of_hour(3, supply, grid_free_ppm=100_000)
-    assert (found.matched_mj, found.grid_mj) == (5 * KWH, 12 * KWH)
+    assert (found.matched_mj, grid_mj([*kept, grid])) == (5 * KWH, 12 * KWH)

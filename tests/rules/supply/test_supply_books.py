@@ -94,6 +94,39 @@ def test_what_is_charged_in_an_hour_is_not_given_back_in_it() -> None:
     assert books.storage.stock_mj == {"battery": 3 * KWH}
 
 
+def test_what_a_battery_loses_makes_nothing_green() -> None:
+    # 8 kWh of sun a day, of which 6 come back. The grid charges the other 2 that the meter sees by night.
+    lossy = SupplyBooks(storage=StorageBook((Storage("battery", 100 * KWH, efficiency_ppm=750_000),)))
+    green = 0
+    for day in range(10):
+        _, lossy = settle_hour(2 * day, 0, [offer(Layer.ONSITE, 8), offer(Layer.STORAGE, 0, name="battery")], lossy)
+        night, lossy = settle_hour(2 * day + 1, 8 * KWH, [offer(Layer.STORAGE, 8, name="battery")], lossy)
+        green += night.matched_mj // KWH
+    assert green == 60
+
+
+def test_a_battery_takes_no_more_surplus_than_it_has_room_for() -> None:
+    book = StorageBook((Storage("a", 3 * KWH, efficiency_ppm=500_000), Storage("b", 9 * KWH)))
+    after = book.after(match_hour(0, [offer(Layer.ONSITE, 10)]))
+    assert after.stock_mj == {"a": 3 * KWH, "b": 4 * KWH}, "6 kWh fill the first"
+
+
+def test_surplus_charges_no_battery_before_it_is_there_or_after_it_is_gone() -> None:
+    later = Storage("later", 6 * KWH, from_wall_ns=2 * NS_PER_HOUR, to_wall_ns=4 * NS_PER_HOUR)
+    books = SupplyBooks(storage=StorageBook((later, Storage("always", 3 * KWH))))
+    held = []
+    for hour in range(6):
+        _, books = settle_hour(hour, 0, [offer(Layer.ONSITE, 1)], books)
+        held.append([books.storage.stock_mj.get(name, 0) // KWH for name in ("later", "always")])
+    assert held == [[0, 1], [0, 2], [1, 2], [2, 2], [0, 3], [0, 3]]
+
+
+def test_what_a_battery_holds_is_forgotten_when_none_is_there_any_more() -> None:
+    gone = StorageBook((Storage("battery", 6 * KWH, to_wall_ns=NS_PER_HOUR),), {"battery": 5 * KWH})
+    _, books = settle_hour(1, KWH, [], SupplyBooks(storage=gone))
+    assert books.storage == StorageBook(gone.storages)
+
+
 def test_surplus_charges_one_battery_after_the_other() -> None:
     book = StorageBook((Storage("a", 2 * KWH), Storage("b", 2 * KWH)))
     after = book.after(match_hour(0, [offer(Layer.ONSITE, 3)]))

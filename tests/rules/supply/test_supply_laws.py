@@ -1,5 +1,7 @@
 """The laws of the supply as properties: no joule is lost, none counts twice, and no share is above one."""
 
+from fractions import Fraction
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,12 +136,14 @@ def test_only_lots_that_are_used_up_or_not_for_the_hour_leave_load_unmatched(
 @given(
     st.integers(0, 10**13),
     st.integers(0, 10**13),
+    st.just(10**6) | st.integers(1, 10**6),
     st.lists(st.tuples(loads, energies, energies), max_size=20),
 )
 def test_a_battery_gives_back_no_more_green_energy_than_surplus_could_charge(
-    capacity_mj: int, stock_mj: int, hours: list[tuple[int, int, int]]
+    capacity_mj: int, stock_mj: int, efficiency_ppm: int, hours: list[tuple[int, int, int]]
 ) -> None:
-    book = StorageBook((Storage("battery", capacity_mj),), {"battery": stock_mj})
+    battery = Storage("battery", capacity_mj, efficiency_ppm=efficiency_ppm)
+    book = StorageBook((battery,), {"battery": stock_mj})
     held_mj = min(stock_mj, capacity_mj)
     surplus_mj = given_mj = 0
     for load_mj, sun_mj, discharged_mj in hours:
@@ -147,11 +151,20 @@ def test_a_battery_gives_back_no_more_green_energy_than_surplus_could_charge(
         limited = book.limited(offers)
         match = match_hour(load_mj, limited)
         given_mj += limited[1].energy_mj
-        assert given_mj <= surplus_mj + held_mj
+        assert (given_mj - held_mj) * 10**6 <= surplus_mj * efficiency_ppm
         surplus_mj += match.taken[0].surplus_mj
         book = book.after(match)
         assert 0 <= book.stock_mj["battery"] <= capacity_mj
-        assert given_mj + book.stock_mj["battery"] <= surplus_mj + held_mj
+        assert (given_mj + book.stock_mj["battery"] - held_mj) * 10**6 <= surplus_mj * efficiency_ppm
+
+
+@given(st.integers(1, 10**6), energies, energies)
+def test_what_charges_a_battery_is_no_more_than_the_surplus_and_no_less_than_it_holds(
+    efficiency_ppm: int, surplus_mj: int, room_mj: int
+) -> None:
+    charged_mj, held_mj = Storage("battery", room_mj, efficiency_ppm=efficiency_ppm).charged(surplus_mj, room_mj)
+    assert 0 <= held_mj <= min(room_mj, charged_mj) <= charged_mj <= surplus_mj
+    assert held_mj * 10**6 <= charged_mj * efficiency_ppm
 
 
 @given(
@@ -203,6 +216,30 @@ def test_no_share_is_above_one_and_layers_sum_to_the_load(
     assert with_grid is not None
     assert 0 <= without <= with_all <= 1
     assert 0 <= strict <= with_grid <= 1
+
+
+@given(hours_of_load, books_of_lots, st.lists(st.none() | st.integers(0, 10**6), min_size=8, max_size=8))
+def test_over_the_hours_whose_share_is_known_the_score_with_the_grid_is_not_below_the_strict_one(
+    hours: list[tuple[int, list[Offer]]], lots: CertificateBook, grid_ppm: list[int | None]
+) -> None:
+    books, shares, exact = SupplyBooks(lots), [], Fraction(0)
+    for hour, (load_mj, offers) in enumerate(hours):
+        supply, books = settle_hour(hour, load_mj, offers, books)
+        share = share_of_hour(hour, supply, grid_free_ppm=grid_ppm[hour])
+        # What neither was matched nor came from another generator or contract, which share in nothing.
+        mine = sum(one.energy_mj for one in supply.layers if one.is_matched or one.layer is not Layer.CERTIFICATES)
+        rest_mj, ppm = load_mj - mine, grid_ppm[hour]
+        assert share.with_grid.covered_mj == (load_mj if ppm is not None or not rest_mj else 0)
+        if share.with_grid.covered_mj:
+            shares.append(share)
+            exact += share.matched_mj + Fraction(rest_mj * (ppm or 0), 10**6)
+    total = green_share(shares)
+    strict, with_grid = total.hourly_matched, total.hourly_matched_with_grid
+    if strict is None or with_grid is None:
+        assert strict is with_grid is None
+        return
+    assert 0 <= strict <= with_grid <= 1
+    assert exact - len(shares) < total.with_grid.energy_mj <= exact, "an hour is rounded down to a millijoule"
 
 
 @given(st.lists(st.tuples(loads, st.lists(energies, max_size=4)), min_size=1, max_size=10))
