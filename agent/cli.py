@@ -1,6 +1,8 @@
 """The command line: what a user types, and which part does it. Output goes to stdout, everything else to stderr."""
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ _EPILOG = """\
 Every setting may also stand in a YAML file (--config) or in the environment (WATTLEDGER_LISTEN, ...).
 Without an NVIDIA driver a simulated host is shown, and every view says so.
 """
+_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,17 +120,37 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
-    options = parser().parse_args(arguments)
+    """Run one command and give its exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 on Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character gets a mark for it
     try:
-        if options.version:
-            print(f"wattledger {__version__}", flush=True)
-            return 0
-        return _dispatch(options)
+        try:
+            options = parser().parse_args(arguments)
+            if options.version:
+                print(f"wattledger {__version__}")
+                return 0
+            return _dispatch(options)
+        finally:
+            # Not left to the interpreter: at its exit what cannot be written is past telling, and the exit code 120.
+            if sys.stdout is not None:  # whoever started us may have closed it
+                sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone, as `wattledger once | head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        _forget_output()
+        print(f"the output cannot be written: {error.strerror}; give it another place", file=sys.stderr)
+        return 1
+
+
+def _forget_output() -> None:
+    """Send what is left of the output nowhere, so that the interpreter has nothing to write at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(options: argparse.Namespace) -> int:

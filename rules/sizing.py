@@ -126,7 +126,7 @@ def _product(*factors: Decimal | None) -> Decimal | None:
         if factor is None:
             return None
         product *= factor
-    return product
+    return product + 0  # a negative price of nothing is 0, and not -0
 
 
 def _share(total: Decimal | None, count: int | None) -> Decimal | None:

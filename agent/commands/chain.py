@@ -13,6 +13,7 @@ from wattledger.agent.config.facility_schema import Facility, facility_mistakes
 from wattledger.agent.host_energy.build import power_path
 from wattledger.agent.host_energy.catalogue import Catalogue, load_catalogue
 from wattledger.agent.ledger import LedgerError, open_read_only
+from wattledger.agent.report.from_ledger import is_made_up, ledger_folder
 from wattledger.rules.chain.chain import Chain, FacilityEnergy, PowerPath, Stage, facility_energy
 from wattledger.rules.chain.curve import PPM, Curve
 from wattledger.rules.chain.node_model import MeteredAt
@@ -47,6 +48,7 @@ class Load:
 
     power_mw: int
     origin: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def chain(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if loaded is None:
         return 1
     now_wall_ns = SystemClock().now().wall_ns
-    return chain_command(options, loaded.config.facility, loaded.config.state_dir, now_wall_ns=now_wall_ns)
+    folder = ledger_folder(loaded.config.state_dir, loaded.config.source.kind)
+    return chain_command(options, loaded.config.facility, folder, now_wall_ns=now_wall_ns)
 
 
 def chain_command(
@@ -106,6 +109,7 @@ def mean_load(state_dir: Path, *, now_wall_ns: int, days: int) -> Load:
         ledger = open_read_only(state_dir)
         try:
             rows = ledger.history(now_wall_ns - days * _DAY_NS, now_wall_ns)
+            names = ledger.device_names()
         finally:
             ledger.close()
     except LedgerError as error:
@@ -119,13 +123,14 @@ def mean_load(state_dir: Path, *, now_wall_ns: int, days: int) -> Load:
     powers = [
         energy_mj[uuid] * NS_PER_SECOND // length_ns for uuid, length_ns in duration_ns.items() if length_ns > 0
     ]
+    of_days = f"the last {days} days" if days > 1 else "the last day"
     if not sum(powers):
-        raise ChainError(
-            f"{state_dir}: the ledger has no energy of the last {days} days; name more with --days, {cure}"
-        )
+        raise ChainError(f"{state_dir}: the ledger has no energy of {of_days}; name more with --days, {cure}")
+    gpus = f"{len(powers)} GPU{'s' * (len(powers) != 1)}"
     return Load(
         sum(powers),
-        f"mean of {len(powers)} GPUs over the last {days} days of the ledger; the rest of the node is not in it",
+        f"mean of {gpus} over {of_days} of the ledger; the rest of the node is not in it",
+        is_made_up(state_dir, names.values()),
     )
 
 
@@ -160,6 +165,8 @@ def _column(name: str, load: Load, catalogue: Catalogue, configured: PowerPath |
 
 
 def _report(load: Load, columns: Sequence[_Column]) -> Iterator[str]:
+    if load.simulated:
+        yield "SIMULATED: the load is that of a simulated host. No GPU of this machine is measured.\n"
     yield f"Load {_kilowatts(load.power_mw)} behind the power supplies ({load.origin}).\n"
     yield f"A year is {_HOURS_A_YEAR} hours at this load. Loads of stages are shares of their ratings.\n\n"
     yield from _table(_rows(columns))
@@ -247,7 +254,7 @@ def _listing(catalogue: Catalogue) -> Iterator[str]:
                 source = curve.source
                 yield f"  {source}{_assumed(curve.assumed)}:\n"
             points = ", ".join(f"{_percent(p.load_ppm)}: {_percent(p.efficiency_ppm)}" for p in curve.points)
-            yield f"    {curve.name:<28}  {points}\n"
+            yield f"    {curve.name:<29}  {points}\n"
 
 
 def _table(rows: Iterator[list[str]]) -> Iterator[str]:

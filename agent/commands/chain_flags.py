@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+_MOST_DAYS = 36_500  # a hundred years
+
 
 def add_chain(command: argparse.ArgumentParser) -> None:
     """Give the command its options."""
@@ -19,6 +21,14 @@ def add_chain(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--load-kw", metavar="N", help="kilowatts behind the power supplies")
     command.add_argument(
-        "--days", type=int, default=7, metavar="N", help="without --load-kw: mean of the GPUs (default 7)"
+        "--days", type=_days, default=7, metavar="N", help="without --load-kw: mean of the GPUs (default 7)"
     )
     command.add_argument("--list", action="store_true", help="print set-ups and curves with their sources, and exit")
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of days; write a whole number from 1 to {_MOST_DAYS}"
+        )
+    return int(text)

@@ -25,6 +25,7 @@ from wattledger.rules.report.choices import Format
 from wattledger.rules.report.demand import demand_of
 from wattledger.rules.report.model import Report
 
+from .report_flags import FLEET_FLAGS
 from .settings import load_or_explain
 
 _WIDE = 200  # columns where there is no terminal
@@ -70,6 +71,8 @@ def _period(options: argparse.Namespace, config: Config) -> Period:
     start = moment(options.since, now_wall_ns=now_wall_ns, zone=zone, boot_wall_ns=booted)
     end = moment(options.until, now_wall_ns=now_wall_ns, zone=zone, boot_wall_ns=booted, is_end=True)
     if end <= start:
+        if start >= now_wall_ns:  # times to come count as now, so the two are equal
+            raise ValueError(f"--since {options.since} is still to come; write a time that has been")
         raise ValueError(f"--until {options.until} is not after --since {options.since}; exchange or correct one")
     title = options.since if options.until == "now" else f"{options.since} to {options.until}"
     return Period(start, end, now_wall_ns, zone, title)
@@ -92,7 +95,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _source(options: argparse.Namespace, config: Config, period: Period, environment: Mapping[str, str]) -> RowSource:
-    if options.prometheus:
+    if options.prometheus is not None:
         from wattledger.agent.report.from_prometheus import PrometheusSource  # noqa: PLC0415  (only where asked for)
         from wattledger.agent.report.prometheus_api import PrometheusPlace  # noqa: PLC0415
 
@@ -106,6 +109,9 @@ def _source(options: argparse.Namespace, config: Config, period: Period, environ
             headers=tuple(options.header),
         )
         return PrometheusSource(place, period.start_wall_ns, period.end_wall_ns, environment=environment)
+    for flag in FLEET_FLAGS:
+        if getattr(options, flag.removeprefix("--").replace("-", "_")):
+            raise ReportError(f"{flag} is of a fleet; add --prometheus, or leave {flag} out")
     folder = ledger_folder(config.state_dir, config.source.kind)
     return LedgerSource(
         folder, environment.get("NODE_NAME") or socket.gethostname(), period.start_wall_ns, period.end_wall_ns

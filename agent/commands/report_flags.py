@@ -2,13 +2,20 @@
 
 import argparse
 import re
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from wattledger.rules.report.choices import Format, GroupBy
+
+FLEET_FLAGS = ("--match", "--bearer-token-file", "--username", "--password-file", "--header", "--ca-file")
+"""What only `--prometheus` takes."""
 
 # Not from where they are defined: that would load the prices of every command.
 _BOUNDARIES = ("gpu", "node", "facility")
 
+KindT = TypeVar("KindT", bound=StrEnum)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110
 # A secret on the command line is seen by every user of the host, and the rest is the matter of the transport.
 _NOT_BY_HEADER = {
@@ -36,10 +43,18 @@ def add_report(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--until", default="now", metavar="TIME", help="the end, itself not included (default now)")
     command.add_argument(
-        "--by", type=GroupBy, choices=list(GroupBy), default=GroupBy.OWNER, help="what the rows are (default owner)"
+        "--by",
+        type=_member_of(GroupBy),
+        choices=list(GroupBy),
+        default=GroupBy.OWNER,
+        help="what the rows are (default owner)",
     )
     command.add_argument(
-        "--format", type=Format, choices=list(Format), default=Format.TABLE, help="default: a table for a terminal"
+        "--format",
+        type=_member_of(Format),
+        choices=list(Format),
+        default=Format.TABLE,
+        help="default: a table for a terminal",
     )
     command.add_argument("--output", type=Path, metavar="FILE", help="write there instead of on stdout")
     command.add_argument("--limit", type=_positive, metavar="N", help="rows of the table (default 20; hours: all)")
@@ -62,6 +77,18 @@ def add_report(command: argparse.ArgumentParser) -> None:
         help="a header of each request, such as 'X-Scope-OrgID: team-a' for a tenant of Mimir; may be repeated",
     )
     fleet.add_argument("--ca-file", type=Path, metavar="FILE", help="CA of its certificate, in PEM")
+
+
+def _member_of(kinds: type[KindT]) -> Callable[[str], KindT]:
+    """Make a reader of a choice: argparse itself would name the type, and not what there is to choose from."""
+
+    def read(text: str) -> KindT:
+        try:
+            return kinds(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is none; write one of {', '.join(kinds)}") from None
+
+    return read
 
 
 def _header(text: str) -> tuple[str, str]:

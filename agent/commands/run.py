@@ -37,8 +37,8 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     except (ConfigError, LedgerError, ListenError, WebConfigError) as error:
         print(error, file=sys.stderr)
         return 1
-    _greet(running)
     running.daemon.install_signals()
+    _greet(running)  # who reads it may stop or reload us at once
     try:
         running.daemon.run()
     except RestartWanted:
@@ -63,5 +63,7 @@ def _greet(running: Running) -> None:
     print("to scrape it, paste under scrape_configs in prometheus.yml:")
     print("  - job_name: wattledger")
     print("    scrape_interval: 15s")
+    if running.server.scheme == "https":
+        print("    scheme: https")
     print("    static_configs:")
     print(f"      - targets: ['{host}']", flush=True)

@@ -1,6 +1,7 @@
 """`wattledger size`: what a planned cluster draws, uses, emits and costs in a year, by what is given."""
 
 import argparse
+import io
 import re
 import sys
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def size_command(options: argparse.Namespace, *, out: TextIO | None = None, err:
         err.writelines(f"{line}\n" for line in reader.wrong)
         return 2
     sizing, judgements = size(given.plan), tuple(judge(given.plan.pue, given.plan.green_share))
+    if options.json and isinstance(out, io.TextIOWrapper):
+        out.reconfigure(encoding="utf-8")  # programs read UTF-8, whatever a terminal shows
     out.write(size_json(given, sizing, judgements) if options.json else size_table(given, sizing, judgements))
     return 0
 
@@ -101,7 +104,7 @@ def _number(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         cure = "without commas" if "," in text else "such as 0.8, with at most 9 decimals"
         raise ValueError(f"is no number; write it in digits {cure}")
-    return Decimal(text)
+    return Decimal(text) or Decimal()  # not -0
 
 
 def _between(lowest: str, highest: str, *, above: bool = False) -> Read:

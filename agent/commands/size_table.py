@@ -59,7 +59,8 @@ def size_table(given: Given, sizing: Sizing, judgements: Sequence[Judgement]) ->
     ]
     if given.plan.years is not None:
         years = _as_given(given.plan.years)
-        sections.append((f"{years} years", list(_energy(given, sizing.lifetime, terms, f"{years} x {_YEAR}"))))
+        title = "1 year" if given.plan.years == 1 else f"{years} years"
+        sections.append((title, list(_energy(given, sizing.lifetime, terms, f"{years} x {_YEAR}"))))
     return "".join((*_lines(sections), "\npolicy of China\n", *_policy_lines(judgements)))
 
 

@@ -5,19 +5,17 @@ import io
 
 from wattledger.rules.report.model import Report
 
-from .values import Value, table_values
+from .values import Value, table_columns, table_values
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def csv_report(report: Report) -> str:
-    """Give the table of *report* with a header, energies in joules; empty text where it has no row."""
+    """Give the table of *report* with a header, energies in joules; the header alone where it has no row."""
     out = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
+    writer = csv.DictWriter(out, fieldnames=table_columns(report), lineterminator="\r\n")
+    writer.writeheader()
     for row in table_values(report):
-        if writer is None:
-            writer = csv.DictWriter(out, fieldnames=list(row), lineterminator="\r\n")
-            writer.writeheader()
         writer.writerow({key: _cell(value) for key, value in row.items()})
     return out.getvalue()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from wattledger.rules.feeds.model import Accounting
 from wattledger.rules.pricing.model import Boundary, HourPrice, Priced, SupplyUse
 from wattledger.rules.report.rows import HostHour
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 
 HostKey = tuple[str, int]
@@ -20,6 +21,7 @@ class _Hour:
     credit: dict[Boundary, int] = field(default_factory=dict)
     layers: dict[Layer, int] = field(default_factory=dict)
     matched_mj: int = 0
+    with_grid: GridScore | None = None
 
 
 class HostHours:
@@ -51,6 +53,11 @@ class HostHours:
         """Add what carbon-free supply covered."""
         self._at(key).matched_mj = energy_mj
 
+    def add_with_grid(self, key: HostKey, *, energy_mj: int = 0, covered_mj: int = 0) -> None:
+        """Add what counts in the 24/7 score with the grid, or the load that it is of; also of 0, which tells much."""
+        hour = self._at(key)
+        hour.with_grid = (hour.with_grid or GridScore()) + GridScore(energy_mj, covered_mj)
+
     def rows(self, currency: str = "") -> Iterator[HostHour]:
         """Give the hours in which boards drew energy; all money is in *currency*."""
         for (host, number), hour in self._hours.items():
@@ -64,6 +71,7 @@ class HostHours:
                     {at: _priced(hour, at) for at in Boundary if at in hour.energies},
                     supply=supply,
                     currency=currency if hour.cost or hour.credit else "",
+                    with_grid=hour.with_grid,
                 ),
                 matched_mj=hour.matched_mj if supply else None,
             )

@@ -116,6 +116,16 @@ class Queries:
         """Joules of each host that carbon-free supply of the same hour covered."""
         return self._growth("wattledger_hourly_matched_energy_joules_total", "instance")
 
+    @property
+    def with_grid(self) -> str:
+        """Joules of each host that count in the 24/7 score with the grid; 0 tells that it is asked for."""
+        return self._growth("wattledger_hourly_matched_with_grid_energy_joules_total", "instance", beyond_zero=False)
+
+    @property
+    def with_grid_load(self) -> str:
+        """Joules of load that this is of."""
+        return self._growth("wattledger_hourly_matched_with_grid_load_joules_total", "instance", beyond_zero=False)
+
     # Of a moment, not of an hour.
 
     @property

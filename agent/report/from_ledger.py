@@ -1,6 +1,6 @@
 """The rows of a report out of the ledger of this host, while its daemon runs or not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,11 @@ def _is_there(folder: Path) -> bool:
         return False  # whoever opens it says why
 
 
+def is_made_up(folder: Path, names: Collection[str]) -> bool:
+    """Tell whether the boards of the ledger in *folder*, which have these *names*, are those of a simulated host."""
+    return folder.name == SourceKind.SIM.value or (bool(names) and all(name.startswith(_SIMULATED) for name in names))
+
+
 class LedgerSource:
     """Hours of the ledger in *folder* that overlap `[start, end)`, all of one moment. Raises ReportError."""
 
@@ -54,8 +59,7 @@ class LedgerSource:
         except LedgerError as error:
             raise ReportError(str(error)) from error
         self._names = {(host, uuid): _name(uuid, name) for uuid, name in names.items()}
-        made_up = bool(names) and all(name.startswith(_SIMULATED) for name in names.values())
-        self._simulated = (host,) if made_up or folder.name == SourceKind.SIM.value else ()
+        self._simulated = (host,) if is_made_up(folder, names.values()) else ()
 
     def outline(self) -> Iterator[ReportRows]:
         """Give devices and hours."""

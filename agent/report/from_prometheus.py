@@ -113,10 +113,11 @@ class PrometheusSource:
                     raise
                 hours = max(1, (last - first) // NS_PER_HOUR // 2)
                 continue
+            finally:
+                self._progress.show(1, 1, words)  # for whoever tells a failure, or asks for the next piece
             waits = 0
             yield rows
             first = last
-        self._progress.show(1, 1, words)
 
     def _hours_at_once(self) -> int:
         """Give how many hours an answer may have, by how many series there are at most. Raises ReportError."""
@@ -245,6 +246,12 @@ class PrometheusSource:
         for one in self._grown(self._queries.matched, first, last):
             for hour, energy_mj in growths(one, MJ):
                 found.add_matched((host_of(one), hour), energy_mj)
+        for one in self._grown(self._queries.with_grid, first, last):
+            for hour, energy_mj in growths(one, MJ):
+                found.add_with_grid((host_of(one), hour), energy_mj=energy_mj)
+        for one in self._grown(self._queries.with_grid_load, first, last):
+            for hour, energy_mj in growths(one, MJ):
+                found.add_with_grid((host_of(one), hour), covered_mj=energy_mj)
 
     def _add_uncovered(self, series: list[Series]) -> None:
         for one in series:

@@ -81,7 +81,9 @@ def _header(report: Report, axis: TimeAxis, *, title: str, period: str) -> str:
     boards = f"{report.gpus} GPU{'s' * (report.gpus != 1)}"
     start, end = (local_time(hour, axis.zone) for hour in (axis.start_hour, axis.end_hour))
     days = (end.date() - start.date()).days
-    length = f"{days} days" if days > 1 and start.time() == end.time() else f"{axis.hours} hours"
+    length = (
+        f"{days} days" if days > 1 and start.time() == end.time() else f"{axis.hours} hour{'s' * (axis.hours != 1)}"
+    )
     return (
         f'<header><p class="brand">wattledger report</p>\n<h1>{safe(period)}</h1>\n'
         f'<p class="dim">{safe(title)} · {length} · times of {safe(str(axis.zone))} · {boards} on {hosts}</p>'

@@ -15,7 +15,7 @@ from wattledger.rules.tokens.model import TokenKind
 from .charts.figure import swatch
 from .charts.power import WORDS
 from .markup import safe
-from .words import AT, NOT_KNOWN, model_name, short_cost, short_mass
+from .words import AT, NOT_KNOWN, model_name, short_cost, short_mass, thousand_text
 
 _MOST_ROWS = 500
 _WITH_DETAIL = (GroupBy.OWNER, GroupBy.NAMESPACE, GroupBy.USER, GroupBy.GPU)
@@ -60,7 +60,7 @@ def _group(group: Group, report: Report, by: GroupBy) -> list[Cell]:
         Cell(kwh(came_to.energy_mj)),
         Cell(percent(came_to.idle_mj, came_to.energy_mj)),
         Cell(kwh(came_to.avoidable_mj)),
-        *_prices(came_to.priced, report.currency),
+        *_prices(came_to.priced, report.currency, came_to.priced_share),
     ]
 
 
@@ -73,9 +73,9 @@ def _price_head(report: Report) -> list[Cell]:
     return [*head, Cell(report.currency)] if report.currency else head
 
 
-def _prices(priced: Priced, currency: str) -> list[Cell]:
-    cells = [Cell(short_mass(priced, Accounting.LOCATION)), Cell(short_mass(priced, Accounting.MARKET))]
-    return [*cells, Cell(short_cost(priced))] if currency else cells
+def _prices(priced: Priced, currency: str, share: float) -> list[Cell]:
+    cells = [Cell(short_mass(priced, accounting, share=share)) for accounting in Accounting]
+    return [*cells, Cell(short_cost(priced, share=share))] if currency else cells
 
 
 def state_table(report: Report) -> str:
@@ -98,7 +98,7 @@ def state_table(report: Report) -> str:
                 Cell(percent(came_to.energy_mj, report.total.energy_mj)),
                 Cell(duration(came_to.duration_ns)),
                 Cell(_mean_watts(came_to)),
-                *_prices(came_to.priced, report.currency),
+                *_prices(came_to.priced, report.currency, came_to.priced_share),
             ]
         )
     return _section("states", "By state", _table("By state", head, rows)) if rows else ""
@@ -116,7 +116,7 @@ def boundary_table(report: Report) -> str:
         return ""
     head = [name_cell("energy"), Cell("kWh"), *_price_head(report)]
     rows = [
-        [name_cell(AT[boundary]), Cell(kwh(priced.energy_mj)), *_prices(priced, report.currency)]
+        [name_cell(AT[boundary]), Cell(kwh(priced.energy_mj)), *_prices(priced, report.currency, report.priced_share)]
         for boundary, priced in report.boundaries.items()
     ]
     return _section("boundaries", "From the GPUs to the meter", _table("From the GPUs to the meter", head, rows))
@@ -150,7 +150,7 @@ def _model(model: ModelSum) -> list[Cell]:
         Cell(kwh(model.total_mj)),
         Cell(NOT_KNOWN if output is None else f"{output:,}"),
         *(Cell(significant(model.total_mj / 1000 / count) if count else NOT_KNOWN) for count in counts),
-        *(Cell(_grams_by_thousand(model, count)) for count in counts),
+        *(Cell(thousand_text(model, count)) for count in counts),
     ]
 
 
@@ -158,13 +158,6 @@ def _both(model: ModelSum, kind: TokenKind) -> int | None:
     """Give output tokens and those of a kind; None where either is not known."""
     output, other = model.of(TokenKind.OUTPUT), model.of(kind)
     return None if output is None or other is None else output + other
-
-
-def _grams_by_thousand(model: ModelSum, count: int | None) -> str:
-    if not count or not model.priced.location_covered_mj:
-        return NOT_KNOWN
-    mark = "~" if model.priced.location_covered_mj < model.priced.energy_mj else ""
-    return mark + significant(1000 * grams(model.priced.location) / count)
 
 
 def factor_table(report: Report) -> str:

@@ -7,13 +7,25 @@ from wattledger.exporter.landing_text import kwh, percent, significant
 from wattledger.rules.feeds.model import Accounting
 from wattledger.rules.pricing.model import NOTHING, Boundary
 from wattledger.rules.report.choices import Origin
+from wattledger.rules.report.groups import Sum
 from wattledger.rules.report.model import Group, Report
 from wattledger.rules.state import IDLE_STATES
 from wattledger.rules.tokens.model import TokenKind
 
 from .charts.axis import TimeAxis
 from .markup import safe
-from .words import AT, NOT_KNOWN, cost, joules_per_token, mass, model_name, per_thousand, warning
+from .words import (
+    AT,
+    NOT_KNOWN,
+    cost,
+    energy_text,
+    joules_per_token,
+    mass,
+    model_name,
+    thousand_text,
+    warning,
+    with_grid,
+)
 
 _MOST_MODELS = 3
 
@@ -64,7 +76,7 @@ def _energy(report: Report) -> Fact:
     gpus = f"{kwh(report.total.energy_mj)} kWh"
     if whole is None or report.boundary is Boundary.GPU:
         return Fact(gpus, f"Energy {AT[Boundary.GPU]}")
-    return Fact(f"{kwh(whole.energy_mj)} kWh", f"Energy {AT[report.boundary]}", (f"{gpus} {AT[Boundary.GPU]}",))
+    return Fact(energy_text(whole, report), f"Energy {AT[report.boundary]}", (f"{gpus} {AT[Boundary.GPU]}",))
 
 
 def _idle(report: Report) -> Fact:
@@ -83,15 +95,18 @@ def _prices(report: Report) -> Iterator[tuple[Fact, ...]]:
         yield (Fact(NOT_KNOWN, "CO2", ("no hour has a price or a carbon intensity",)),)
         return
     where = AT[report.boundary]
+    share = report.priced_share
+    location, market = (mass(whole, accounting, share=share) for accounting in Accounting)
     yield (
-        Fact(mass(whole, Accounting.LOCATION), "CO2, location-based", (f"{where}, by the grid of the place",)),
-        Fact(mass(whole, Accounting.MARKET), "CO2, market-based", (f"{where}, by contracts and certificates",)),
+        Fact(location, "CO2, location-based", (f"{where}, by the grid of the place",)),
+        Fact(market, "CO2, market-based", (f"{where}, by contracts and certificates",)),
     )
     if report.currency:
-        idle = sum((came_to.priced for state, came_to in report.states.items() if state in IDLE_STATES), NOTHING)
+        idle = sum((came_to for state, came_to in report.states.items() if state in IDLE_STATES), Sum())
+        idle_cost = cost(idle.priced, report.currency, share=idle.priced_share)
         yield (
-            Fact(cost(whole, report.currency), "Cost of energy", (where,)),
-            Fact(cost(idle, report.currency), "Cost of idle GPUs", (f"{where}, held, allocated or parked",)),
+            Fact(cost(whole, report.currency, share=share), "Cost of energy", (where,)),
+            Fact(idle_cost, "Cost of idle GPUs", (f"{where}, held, allocated or parked",)),
         )
 
 
@@ -107,7 +122,10 @@ def _supply(report: Report) -> Iterator[tuple[Fact, ...]]:
         Fact(
             _share(supply.matched_share),
             "Hourly matched, 24/7",
-            (f"{supply.unmatched_hours} of {supply.hours} hours fell short",),
+            (
+                f"{supply.unmatched_hours} of {supply.hours} hour{'s' * (supply.hours != 1)} fell short",
+                *([f"with the grid's carbon-free share {with_grid(supply)}"] if supply.with_grid is not None else ()),
+            ),
         ),
     )
 
@@ -139,13 +157,13 @@ def _named(group: Group) -> str:
 def _tokens(report: Report) -> Iterator[tuple[Fact, ...]]:
     shown = [model for model in report.models if model.of(TokenKind.OUTPUT)][:_MOST_MODELS]
     for model in shown:
-        joules, each = joules_per_token(model), per_thousand(model, TokenKind.OUTPUT)
+        joules, each = joules_per_token(model), thousand_text(model, model.of(TokenKind.OUTPUT))
         yield (
             Fact(
                 NOT_KNOWN if joules is None else f"{significant(joules)} J", "An output token", (model_name(model),)
             ),
             Fact(
-                NOT_KNOWN if each is None else f"{significant(each)} g",
+                each if each == NOT_KNOWN else f"{each} g",
                 "1,000 output tokens, location-based",
                 (f"{model.of(TokenKind.OUTPUT) or 0:,} tokens",),
             ),

@@ -9,7 +9,7 @@ from wattledger.rules.feeds.model import Accounting
 from wattledger.rules.instant import NS_PER_HOUR, NS_PER_SECOND
 from wattledger.rules.pricing.model import NOTHING, Boundary
 from wattledger.rules.report.choices import Origin
-from wattledger.rules.report.model import DemandMonth, FactorSum, Report
+from wattledger.rules.report.model import DemandMonth, FactorSum, Report, SupplySum
 from wattledger.rules.state import State
 from wattledger.rules.supply.model import Layer
 
@@ -19,6 +19,7 @@ _BOUNDARY_WORDS = {
     Boundary.FACILITY: "at the meter of the house",
 }
 _MICRO = 1_000_000
+_SEEN = 0.0005  # of the energy; less does not show in the percent of a table
 
 
 def method_sentences(report: Report) -> list[str]:
@@ -44,6 +45,7 @@ def _energy_words(report: Report) -> Iterator[str]:
             "Energy is what the counters of the hosts grew by in each hour, by Prometheus, extrapolated to the ends "
             "of the hour. Idle is held, allocated and parked."
         )
+        yield from _owner_words(report)
     unseen_mj = sum(report.states[state].energy_mj for state in _UNSEEN if state in report.states)
     if unseen_mj:
         yield (
@@ -53,6 +55,17 @@ def _energy_words(report: Report) -> Iterator[str]:
 
 
 _UNSEEN = (State.UNOBSERVED, State.UNKNOWN)
+
+
+def _owner_words(report: Report) -> Iterator[str]:
+    """Say where the rows of owners, whose series begin and end with them, do not sum to those of devices."""
+    total_mj = report.total.energy_mj
+    missing_mj = total_mj - sum(group.sum.energy_mj for group in report.owners)
+    if report.owners and abs(missing_mj) >= _SEEN * total_mj:
+        yield (
+            f"Owners come to {percent(abs(missing_mj), total_mj)} {'less' if missing_mj > 0 else 'more'} than the "
+            "GPUs: Prometheus does not know what a series had before its first sample."
+        )
 
 
 def _boundary_words(report: Report) -> Iterator[str]:
@@ -70,8 +83,8 @@ def _boundary_words(report: Report) -> Iterator[str]:
     for boundary, hours in report.boundary_hours.items():
         if boundary not in report.boundaries:
             yield (
-                f"Energy {_BOUNDARY_WORDS[boundary]} is known for {hours:,} of {report.host_hours:,} hours of hosts, "
-                "so no number is told of it."
+                f"Energy {_BOUNDARY_WORDS[boundary]} is known for {hours:,} of {report.host_hours:,} "
+                f"{_hours(report.host_hours)} of hosts, so no number is told of it."
             )
 
 
@@ -102,7 +115,8 @@ def _factor_words(report: Report) -> Iterator[str]:
 def _factor(one: FactorSum) -> str:
     place = "first feed" if one.level == 0 else f"feed {one.level + 1}"
     source = f"; {one.source}" if one.source else ""
-    return f"{one.provider} {one.zone} ({one.caliber}; {one.kind}; {place}{source})"
+    whose = f"{one.provider} {one.zone}" if one.zone else one.provider
+    return f"{whose} ({one.caliber}; {one.kind}; {place}{source})"
 
 
 def _uncovered_words(report: Report) -> Iterator[str]:
@@ -136,7 +150,30 @@ def _supply_words(report: Report) -> Iterator[str]:
             "which are of no hour."
         )
     of_hosts = " of hosts" if report.hosts > 1 else ""
-    yield (f"{supply.unmatched_hours:,} of {supply.hours:,} hours{of_hosts} had less carbon-free supply than load.")
+    yield (
+        f"{supply.unmatched_hours:,} of {supply.hours:,} {_hours(supply.hours)}{of_hosts} had less carbon-free "
+        "supply than load."
+    )
+    yield from _grid_words(supply)
+
+
+def _grid_words(supply: SupplySum) -> Iterator[str]:
+    score = supply.with_grid
+    if score is None:
+        return
+    yield (
+        "Hourly matched with the grid's carbon-free share: what supply matched in each hour, and that share of what "
+        "came from the grid."
+    )
+    if supply.grid_sources:
+        parts = "; ".join(f"{source} ({kwh(energy_mj)} kWh)" for source, energy_mj in supply.grid_sources.items())
+        yield f"That share, and the load of its hours: {parts}."
+    missing_mj = supply.load_mj - score.covered_mj
+    if missing_mj > 0:
+        yield (
+            f"{kwh(missing_mj)} of {kwh(supply.load_mj)} kWh are of hours without such a share: they are in no part "
+            "of that score."
+        )
 
 
 def _demand_words(report: Report) -> Iterator[str]:
@@ -157,7 +194,8 @@ def _demand_month(month: DemandMonth, report: Report, *, per_kw: str) -> str:
     if window_ns < NS_PER_HOUR:
         reasons.append(f"hours are known and not windows of {format_duration(window_ns)}")
     if month.hours < month.all_hours:
-        reasons.append(f"{month.all_hours - month.hours} of {month.all_hours} hours are missing")
+        missing = month.all_hours - month.hours
+        reasons.append(f"{missing} of {month.all_hours} hours {'is' if missing == 1 else 'are'} missing")
     charge = month.charge
     at_least = "at least " if reasons else ""
     because = f", as {' and '.join(reasons)}" if reasons else ""
@@ -167,6 +205,10 @@ def _demand_month(month: DemandMonth, report: Report, *, per_kw: str) -> str:
         f"{significant(charge.charge / _MICRO)} {report.currency} ({per_kw}; {peak} kW from the grid at "
         f"{_utc(charge.peak.start_wall_ns)}){because}."
     )
+
+
+def _hours(number: int) -> str:
+    return "hour" if number == 1 else "hours"
 
 
 def _utc(wall_ns: int) -> str:

@@ -26,6 +26,16 @@ _LONGEST_GET = 2_000  # characters of a query; longer ones go as a form
 _TOO_MUCH = re.compile(r"too many samples|timed out|timeout|it has more than|exceed|limit", re.IGNORECASE)
 _ERROR = re.compile(r"\{'status':.*'error':\s*'(.*?)'?\}?$")
 _FORM = "application/x-www-form-urlencoded"
+# What the transport says in the words of a configuration, in those of the command line.
+_FLAGS = (
+    (re.compile(r"^url: "), "--prometheus: "),
+    (re.compile(r"^token_file "), "--bearer-token-file "),
+    (re.compile(r"^password_file "), "--password-file "),
+    (re.compile(r"^ca_file |`ca_file` "), "--ca-file "),
+    (re.compile(r"`username` and `password_file`"), "--username and --password-file"),
+    (re.compile(r"https://api\.example\.org/v3$"), "http://prometheus.example.org:9090"),
+    (re.compile(r" \(`timeout`\)$"), ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +155,14 @@ class PrometheusApi:
     def _told(self, error: FeedError) -> ReportError:
         """Give the failure with the cure that this command has."""
         found = _ERROR.search(error.detail)
-        detail = error.detail if found is None else error.detail[: found.start()] + found[1]
+        detail = error.detail if found is None else error.detail[: found.start()] + found[1].replace("\\'", "'")
+        for words, flag in _FLAGS:
+            detail = words.sub(flag, detail)
         match error.trouble:
+            case Trouble.INVALID if self._place.match and "parse error" in detail:
+                return ReportError(f'{detail}; write --match as PromQL has it: cluster="a",job="gpu"')
+            case Trouble.UNREACHABLE if ";" not in detail:
+                return ReportError(f"{detail}; check --prometheus, and whether a server listens there")
             case Trouble.NOT_FOUND:
                 return ReportError(f"{self._url}: status 404; give the address as Grafana's data source has it")
             case Trouble.THROTTLED:

@@ -8,16 +8,18 @@ from wattledger.exporter.landing_text import kwh, percent, significant
 from wattledger.rules.feeds.model import Accounting
 from wattledger.rules.instant import NS_PER_SECOND
 from wattledger.rules.report.choices import GroupBy
-from wattledger.rules.report.groups import ModelSum, Sum
+from wattledger.rules.report.groups import ModelSum, Sum, all_of
 from wattledger.rules.report.model import Group, Report
 from wattledger.rules.tokens.model import TokenKind
 
 from .columns import Column, printable, table
-from .words import NOT_KNOWN, headline, joules_per_token, methods, per_thousand, short_cost, short_mass, warning
+from .words import NOT_KNOWN, headline, joules_per_token, methods, short_cost, short_mass, thousand_text, warning
 
 DEFAULT_LIMIT = 20
 _NARROWEST = 40
 _WIDEST_TEXT = 118
+_NO_MODEL = "No energy of an inference server is recorded in this time."
+_NO_OWNER = "Whose the energy of this time was is not recorded."
 _ALL_SHOWN = (GroupBy.HOUR, GroupBy.DAY, GroupBy.STATE)  # unless a limit is given: they are read as a whole
 
 
@@ -30,13 +32,18 @@ def text_report(report: Report, *, zone: tzinfo, title: str, width: int, limit: 
         lines += [rule, *_wrapped(warning(report), width, "", ""), rule, ""]
     for sentence in headline(report)[bool(report.simulated) :]:
         lines += _wrapped(sentence, width, "  ", "    ")
-    if report.by is GroupBy.MODEL:
-        lines += ["", *table(list(_model_columns(report, limit)), width), ""]
-    else:
-        lines += ["", *table(list(_group_columns(report, limit)), width), ""]
+    lines += ["", *_table(report, width, limit), ""]
     for sentence in methods(report):
         lines += _wrapped(sentence, width, "- ", "  ")
     return "\n".join(lines) + "\n"
+
+
+def _table(report: Report, width: int, limit: int | None) -> Iterator[str]:
+    is_of_models = report.by is GroupBy.MODEL
+    if not (report.models if is_of_models else report.groups):
+        yield _NO_MODEL if is_of_models else _NO_OWNER
+        return
+    yield from table(list(_model_columns(report, limit) if is_of_models else _group_columns(report, limit)), width)
 
 
 def _wrapped(sentence: str, width: int, first: str, others: str) -> list[str]:
@@ -75,14 +82,21 @@ def _group_columns(report: Report, limit: int | None) -> Iterator[Column]:
     yield Column("kWh", [kwh(one.energy_mj) for one in sums])
     yield Column("idle", [percent(one.idle_mj, one.energy_mj) for one in sums])
     yield Column("avoidable kWh", [kwh(one.avoidable_mj) for one in sums], spare=2)
-    yield Column("CO2 location", [short_mass(one.priced, Accounting.LOCATION) for one in sums])
-    yield Column("CO2 market", [short_mass(one.priced, Accounting.MARKET) for one in sums], spare=1)
+    location, market = (
+        [short_mass(one.priced, accounting, share=one.priced_share) for one in sums] for accounting in Accounting
+    )
+    yield Column("CO2 location", location)
+    yield Column("CO2 market", market, spare=1)
     if report.currency:
-        yield Column(report.currency, [short_cost(one.priced) for one in sums])
+        yield Column(report.currency, [short_cost(one.priced, share=one.priced_share) for one in sums])
 
 
 def _model_columns(report: Report, limit: int | None) -> Iterator[Column]:
-    models = report.models[:limit]
+    limit = DEFAULT_LIMIT if limit is None else limit
+    models = list(report.models[:limit])
+    left = report.models[limit:]
+    if left:
+        models.append(all_of(left, f"{len(left)} more"))
 
     def column(head: str, text: Callable[[ModelSum], str], *, spare: int = 0) -> Column:
         return Column(head, [text(model) for model in models], spare=spare)
@@ -92,11 +106,11 @@ def _model_columns(report: Report, limit: int | None) -> Iterator[Column]:
     yield column("kWh", lambda model: kwh(model.total_mj))
     yield column("prompt tokens", lambda model: _count(model, TokenKind.PROMPT), spare=4)
     yield column("output tokens", lambda model: _count(model, TokenKind.OUTPUT), spare=3)
-    yield column("J/output", lambda model: _ratio(model, joules_per_token(model)))
-    yield column("g/1,000 output", lambda model: _ratio(model, per_thousand(model, TokenKind.OUTPUT)))
-    yield column("CO2 location", lambda model: short_mass(model.priced, Accounting.LOCATION), spare=2)
+    yield column("J/output", _joules)
+    yield column("g/1,000 output", _grams)
+    yield column("CO2 location", _location, spare=2)
     if report.currency:
-        yield column(report.currency, lambda model: short_cost(model.priced), spare=2)
+        yield column(report.currency, lambda model: short_cost(model.priced, share=model.priced_share), spare=2)
 
 
 def _count(model: ModelSum, kind: TokenKind) -> str:
@@ -104,7 +118,18 @@ def _count(model: ModelSum, kind: TokenKind) -> str:
     return NOT_KNOWN if number is None else f"{number:,}"
 
 
-def _ratio(model: ModelSum, value: float | None) -> str:
-    if value is not None:
-        return significant(value)
-    return "no output" if model.of(TokenKind.OUTPUT) == 0 else NOT_KNOWN
+def _joules(model: ModelSum) -> str:
+    joules = joules_per_token(model)
+    return _ratio(model, NOT_KNOWN if joules is None else significant(joules))
+
+
+def _grams(model: ModelSum) -> str:
+    return _ratio(model, thousand_text(model, model.of(TokenKind.OUTPUT)))
+
+
+def _location(model: ModelSum) -> str:
+    return short_mass(model.priced, Accounting.LOCATION, share=model.priced_share)
+
+
+def _ratio(model: ModelSum, text: str) -> str:
+    return "no output" if text == NOT_KNOWN and model.of(TokenKind.OUTPUT) == 0 else text

@@ -69,6 +69,7 @@ def sum_values(came_to: Sum) -> dict[str, Value]:
         "idle_location_grams": grams(idle.location) if idle.location_covered_mj else None,
         "idle_market_grams": grams(idle.market) if idle.market_covered_mj else None,
         "idle_cost": money(idle.cost - idle.credit) if idle.priced_mj else None,
+        "unpriced_joules": joules(came_to.unpriced_mj),
         **priced_values(came_to.priced),
     }
 
@@ -96,6 +97,7 @@ def model_values(model: ModelSum) -> dict[str, Value]:
         "tokens": {kind.value: number for kind, number in model.tokens},
         "joules_per_output_token": joules_per_token(model),
         "location_grams_per_1000_output_tokens": per_thousand(model, TokenKind.OUTPUT),
+        "unpriced_joules": joules(model.unpriced_mj),
         **priced_values(model.priced),
     }
 
@@ -107,6 +109,10 @@ def _supply(supply: SupplySum) -> dict[str, Value]:
         "green_share": supply.green_share,
         "green_share_without_certificates": _share_of_hours(supply),
         "hourly_matched": supply.matched_share,
+        "hourly_matched_with_grid": None if supply.with_grid is None else supply.with_grid.ratio,
+        "hourly_matched_with_grid_covered_joules": (
+            None if supply.with_grid is None else joules(supply.with_grid.covered_mj)
+        ),
         "hours": supply.hours,
         "unmatched_hours": supply.unmatched_hours,
     }
@@ -160,21 +166,40 @@ def _time(wall_ns: int) -> str:
     return datetime.fromtimestamp(wall_ns // NS_PER_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def table_columns(report: Report) -> tuple[str, ...]:
+    """Give the keys that every row of the table has, also of a table without rows."""
+    none = (
+        _model_row(ModelSum("", "")) if report.by is GroupBy.MODEL else _group_row(Group("", "", Sum(), 0), report.by)
+    )
+    return (*none, *_common(report))
+
+
 def table_values(report: Report) -> Iterator[Mapping[str, Value]]:
     """Give the rows of the table, all with the same keys: one a group, or one a service and model."""
-    common: Mapping[str, Value] = {
+    common = _common(report)
+    if report.by is GroupBy.MODEL:
+        for model in report.models:
+            yield {**_model_row(model), **common}
+    for group in report.groups:
+        yield {**_group_row(group, report.by), **common}
+
+
+def _model_row(model: ModelSum) -> dict[str, Value]:
+    values = model_values(model)
+    del values["tokens"]
+    return values | {f"{kind.value}_tokens": model.of(kind) for kind in TokenKind}
+
+
+def _group_row(group: Group, by: GroupBy) -> dict[str, Value]:
+    values = _group(group)
+    return {by.value: values.pop("name"), **values}
+
+
+def _common(report: Report) -> dict[str, Value]:
+    return {
         "boundary": report.boundary.value,
         "currency": report.currency or None,
         "from": _time(report.start_wall_ns),
         "to": _time(report.end_wall_ns),
         "simulated": bool(report.simulated),
     }
-    if report.by is GroupBy.MODEL:
-        for model in report.models:
-            values = model_values(model)
-            del values["tokens"]
-            tokens = {f"{kind.value}_tokens": model.of(kind) for kind in TokenKind}
-            yield {**values, **tokens, **common}
-    for group in report.groups:
-        values = _group(group)
-        yield {report.by.value: values.pop("name"), **values, **common}

@@ -6,7 +6,7 @@ from wattledger.exporter.landing_text import kwh, percent, significant
 from wattledger.rules.feeds.model import Accounting
 from wattledger.rules.pricing.model import Boundary, Priced, grams, money
 from wattledger.rules.report.groups import ModelSum
-from wattledger.rules.report.model import Report
+from wattledger.rules.report.model import Report, SupplySum
 from wattledger.rules.tokens.model import TokenKind
 
 from .method_words import method_sentences
@@ -38,15 +38,17 @@ def headline(report: Report) -> list[str]:
     said.append(_energy(report))
     whole = report.boundaries.get(report.boundary)
     if whole is not None:
-        said.append(
-            f"{mass(whole, Accounting.LOCATION)} location-based, {mass(whole, Accounting.MARKET)} market-based"
-        )
+        share = report.priced_share
+        by_method = [f"{mass(whole, one, share=share)} {one}-based" for one in Accounting]
+        said.append(", ".join(by_method))
         if report.currency:
-            said.append(f"cost {cost(whole, report.currency)}")
+            said.append(f"cost {cost(whole, report.currency, share=share)}")
     if report.supply is not None:
         said.append(
             f"green share {_share(report.supply.green_share)}, hourly matched {_share(report.supply.matched_share)}"
         )
+        if report.supply.with_grid is not None:
+            said.append(f"hourly matched with the grid's carbon-free share {with_grid(report.supply)}")
     said += list(_tokens(report))
     if report.worst is not None:
         worst = report.worst
@@ -62,7 +64,12 @@ def _energy(report: Report) -> str:
     whole = report.boundaries.get(report.boundary)
     if whole is None or report.boundary is Boundary.GPU:
         return f"{of_gpus}, {idle} of it idle"
-    return f"{kwh(whole.energy_mj)} kWh {AT[report.boundary]}; {of_gpus}, {idle} of it idle"
+    return f"{energy_text(whole, report)} {AT[report.boundary]}; {of_gpus}, {idle} of it idle"
+
+
+def energy_text(priced: Priced, report: Report) -> str:
+    """Give the energy at a boundary, with how much of that of the boards it is of where that is not all of it."""
+    return f"{kwh(priced.energy_mj)} kWh{_partly(1, 1, share=report.priced_share)}"
 
 
 def _tokens(report: Report) -> Iterator[str]:
@@ -70,9 +77,9 @@ def _tokens(report: Report) -> Iterator[str]:
     shown = [model for model in report.models if model.of(TokenKind.OUTPUT)][:_MOST_MODELS]
     for model in shown:
         told = []
-        each = per_thousand(model, TokenKind.OUTPUT)
-        if each is not None:
-            told.append(f"{significant(each)} g per 1,000 output tokens")
+        each = thousand_text(model, model.of(TokenKind.OUTPUT))
+        if each != NOT_KNOWN:
+            told.append(f"{each} g per 1,000 output tokens")
         joules = joules_per_token(model)
         if joules is not None:
             told.append(f"{significant(joules)} J a token" if told else f"{significant(joules)} J per output token")
@@ -87,20 +94,23 @@ def model_name(model: ModelSum) -> str:
     return f"{model.model} ({model.service})"
 
 
-def mass(priced: Priced, accounting: Accounting) -> str:
-    """Give grams or kilograms, with how much of the energy they are of where that is not all of it."""
+def mass(priced: Priced, accounting: Accounting, *, share: float = 1.0) -> str:
+    """Give grams or kilograms, with how much of the energy they are of where that is not all of it.
+
+    *share* is the part of the energy that *priced* is of.
+    """
     product, covered_mj = _product(priced, accounting)
     if not covered_mj:
         return NOT_KNOWN
-    return _mass(product) + _partly(covered_mj, priced.energy_mj)
+    return _mass(product) + _partly(covered_mj, priced.energy_mj, share=share)
 
 
-def short_mass(priced: Priced, accounting: Accounting) -> str:
+def short_mass(priced: Priced, accounting: Accounting, *, share: float = 1.0) -> str:
     """Give grams or kilograms, marked with `~` where they are not of all of the energy."""
     product, covered_mj = _product(priced, accounting)
     if not covered_mj:
         return NOT_KNOWN
-    return _mark(covered_mj, priced.energy_mj) + _mass(product)
+    return _mark(covered_mj, priced.energy_mj, share) + _mass(product)
 
 
 def _product(priced: Priced, accounting: Accounting) -> tuple[int, int]:
@@ -114,16 +124,16 @@ def _mass(product: int) -> str:
     return f"{significant(value / 1000)} kg" if value >= 1000 else f"{significant(value)} g"
 
 
-def cost(priced: Priced, currency: str) -> str:
+def cost(priced: Priced, currency: str, *, share: float = 1.0) -> str:
     """Give an amount of money, what negative prices paid taken off."""
     if not priced.priced_mj:
         return NOT_KNOWN
-    return f"{amount(priced)} {currency}" + _partly(priced.priced_mj, priced.energy_mj)
+    return f"{amount(priced)} {currency}" + _partly(priced.priced_mj, priced.energy_mj, share=share)
 
 
-def short_cost(priced: Priced) -> str:
+def short_cost(priced: Priced, *, share: float = 1.0) -> str:
     """Give an amount without its currency, marked with `~` where it is not of all of the energy."""
-    return _mark(priced.priced_mj, priced.energy_mj) + amount(priced) if priced.priced_mj else NOT_KNOWN
+    return _mark(priced.priced_mj, priced.energy_mj, share) + amount(priced) if priced.priced_mj else NOT_KNOWN
 
 
 def amount(priced: Priced) -> str:
@@ -132,22 +142,29 @@ def amount(priced: Priced) -> str:
     return f"{'-' if value < 0 else ''}{significant(abs(value))}"
 
 
-def _partly(covered_mj: int, energy_mj: int) -> str:
-    if _is_whole(covered_mj, energy_mj):
-        return ""
-    return f" (of {percent(covered_mj, energy_mj)} of the energy; the rest is {NOT_KNOWN})"
+def _partly(covered_mj: int, energy_mj: int, words: str = "energy", *, share: float = 1.0) -> str:
+    known = _known(covered_mj, energy_mj, share)
+    return "" if known >= _WHOLE else f" (of {_share(known)} of the {words}; the rest is {NOT_KNOWN})"
 
 
-def _mark(covered_mj: int, energy_mj: int) -> str:
-    return "" if _is_whole(covered_mj, energy_mj) else "~"
+def _mark(covered_mj: int, energy_mj: int, share: float) -> str:
+    return "" if _known(covered_mj, energy_mj, share) >= _WHOLE else "~"
 
 
-def _is_whole(covered_mj: int, energy_mj: int) -> bool:
-    return not energy_mj or covered_mj >= _WHOLE * energy_mj
+def _known(covered_mj: int, energy_mj: int, share: float) -> float:
+    return share * covered_mj / energy_mj if energy_mj else share
 
 
 def _share(share: float | None) -> str:
     return NOT_KNOWN if share is None else f"{100 * share:.1f} %"
+
+
+def with_grid(supply: SupplySum) -> str:
+    """Give the 24/7 score with the grid, with how much of the load it is of where that is not all."""
+    score = supply.with_grid
+    if score is None or score.ratio is None:
+        return NOT_KNOWN
+    return _share(score.ratio) + _partly(score.covered_mj, supply.load_mj, "load")
 
 
 def per_thousand(model: ModelSum, kind: TokenKind) -> float | None:
@@ -156,6 +173,15 @@ def per_thousand(model: ModelSum, kind: TokenKind) -> float | None:
     if not tokens or not model.priced.location_covered_mj:
         return None
     return 1000 * grams(model.priced.location) / tokens
+
+
+def thousand_text(model: ModelSum, count: int | None) -> str:
+    """Give location-based grams per 1,000 of *count* tokens, marked as `short_mass` has it."""
+    priced = model.priced
+    if not count or not priced.location_covered_mj:
+        return NOT_KNOWN
+    mark = _mark(priced.location_covered_mj, priced.energy_mj, model.priced_share)
+    return mark + significant(1000 * grams(priced.location) / count)
 
 
 def joules_per_token(model: ModelSum) -> float | None:

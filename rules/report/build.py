@@ -1,6 +1,6 @@
 """From hourly rows to a report. Every group of a table sums to the whole; nothing is estimated that has no row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from wattledger.rules.instant import NS_PER_HOUR
@@ -11,6 +11,7 @@ from wattledger.rules.usage.workload import WorkloadKind
 
 from .boundaries import BoundaryTally
 from .choices import GroupBy, Origin
+from .currency import currency_of, in_currency
 from .groups import Sum
 from .heat import HeatTally
 from .model import FactorSum, Group, HourPoint, Report
@@ -70,13 +71,17 @@ class Builder:
         self._bits: dict[tuple[str, str], int] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._open_mj = self._unpriced_mj = 0
-        self._currency = ""
+        self._currency = ""  # of the first hour that has one
+        self._other_currencies: frozenset[str] = frozenset()
         self._origin = Origin.LEDGER
         self._simulated: dict[str, None] = {}
         self._notes: dict[str, None] = {}
 
     def add(self, rows: ReportRows) -> None:
         """Take a piece in."""
+        self._currency = self._currency or currency_of(rows.hours)
+        rows, others = in_currency(rows, self._currency)
+        self._other_currencies |= others
         self._boundaries.add(rows)
         self._names.update(rows.names)
         self._origin = rows.origin
@@ -122,8 +127,13 @@ class Builder:
             unpriced_mj=self._unpriced_mj,
             origin=self._origin,
             simulated=tuple(sorted(self._simulated)),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._money_left_out()),
         )
+
+    def _money_left_out(self) -> Iterator[str]:
+        if self._other_currencies:
+            others = ", ".join(sorted(self._other_currencies))
+            yield f"Cost in {others} is left out: the report is in {self._currency}."
 
     def _groups(self, owners: tuple[Group, ...]) -> tuple[Group, ...]:
         match self._by:
@@ -176,7 +186,6 @@ class Builder:
     def _add_hour(self, hour: HostHour) -> None:
         self._hours.add_hour(hour)
         self._supply.add(hour)
-        self._currency = self._currency or hour.price.currency
         for use in hour.price.factors:
             key = FactorSum(
                 use.accounting, use.zone, use.provider, use.caliber, use.kind, use.level, use.source, 0, 0

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from wattledger.rules.feeds.model import Accounting, Caliber, PointKind
 from wattledger.rules.pricing.model import NOTHING, Boundary, Priced
 from wattledger.rules.state import State
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 from wattledger.rules.tariff.demand import DemandCharge
 from wattledger.rules.tariff.model import Demand
 
 from .choices import GroupBy, Origin
-from .groups import ModelSum, Sum
+from .groups import ModelSum, Sum, priced_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class FactorSum:
 class SupplySum:
     """What the load was covered with. `hours` (of hosts) had supply, `unmatched_hours` lacked carbon-free supply.
 
-    `green_mj` is None where it is not told which supply was green.
+    `green_mj` is None where it is not told which supply was green, `with_grid` where no host asks for the carbon-free
+    share of the grid. `grid_sources` is the load by whose share that was, for shares that are known.
     """
 
     load_mj: int = 0
@@ -53,6 +55,8 @@ class SupplySum:
     matched_mj: int = 0
     hours: int = 0
     unmatched_hours: int = 0
+    with_grid: GridScore | None = None
+    grid_sources: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def green_share(self) -> float | None:
@@ -139,6 +143,11 @@ class Report:
     origin: Origin = Origin.LEDGER
     simulated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def priced_share(self) -> float:
+        """Give the part of the energy of the boards that prices are of."""
+        return priced_share(self.unpriced_mj, self.total.energy_mj)
 
     @property
     def widest(self) -> Boundary:

@@ -14,7 +14,8 @@ from .choices import Origin
 class DeviceHour:
     """One device in one state during a UTC hour (number since the Unix epoch). `avoidable_mj` is part of energy.
 
-    `priced` is of all energy but `open_mj`, a part of it that is not priced for good yet.
+    `priced` is of all energy but `open_mj`, a part of it that is not priced for good yet. Of `unpriced_mj` nothing
+    is known yet; `settle` tells it.
     """
 
     host: str
@@ -26,9 +27,10 @@ class DeviceHour:
     avoidable_mj: int = 0
     priced: Priced = NOTHING
     open_mj: int = 0
+    unpriced_mj: int = 0
 
-    def at(self, priced: Priced) -> "DeviceHour":
-        """Give the row with other prices."""
+    def at(self, priced: Priced, unpriced_mj: int = 0) -> "DeviceHour":
+        """Give the row with other prices, and how much of its energy is in none."""
         return DeviceHour(
             self.host,
             self.hour,
@@ -39,6 +41,7 @@ class DeviceHour:
             self.avoidable_mj,
             priced,
             self.open_mj,
+            unpriced_mj,
         )
 
 
@@ -58,9 +61,10 @@ class OwnerHour:
     avoidable_mj: int = 0
     priced: Priced = NOTHING
     open_mj: int = 0
+    unpriced_mj: int = 0
 
-    def at(self, priced: Priced) -> "OwnerHour":
-        """Give the row with other prices."""
+    def at(self, priced: Priced, unpriced_mj: int = 0) -> "OwnerHour":
+        """Give the row with other prices, and how much of its energy is in none."""
         return OwnerHour(
             self.host,
             self.hour,
@@ -74,6 +78,7 @@ class OwnerHour:
             self.avoidable_mj,
             priced,
             self.open_mj,
+            unpriced_mj,
         )
 
 
@@ -90,9 +95,10 @@ class ServiceHour:
     tokens: dict[TokenKind, int] = field(default_factory=dict)
     priced: Priced = NOTHING
     open_mj: int = 0
+    unpriced_mj: int = 0
 
-    def at(self, priced: Priced) -> "ServiceHour":
-        """Give the row with other prices."""
+    def at(self, priced: Priced, unpriced_mj: int = 0) -> "ServiceHour":
+        """Give the row with other prices, and how much of its energy is in none."""
         return ServiceHour(
             self.host,
             self.hour,
@@ -103,6 +109,7 @@ class ServiceHour:
             self.tokens,
             priced,
             self.open_mj,
+            unpriced_mj,
         )
 
 

@@ -21,7 +21,7 @@ def settle(rows: ReportRows, boundary: Boundary = Boundary.GPU) -> ReportRows:
     What the host came to in an hour and no closed row has goes to the open energy. Over the devices of an hour the
     prices sum to those of the host, over the owners of a device and state to those of the device, as far as the
     energy is theirs. Services are not all of a host, and each has its part by itself. Rows of an hour that is not
-    priced at *boundary* have none.
+    priced at *boundary* have none. Each row tells how much of its energy no price is of.
     """
     prices = {(hour.host, hour.price.hour): hour.price for hour in rows.hours}
     owners, services = _by_hour(rows.owners), _by_hour(rows.services)
@@ -52,6 +52,11 @@ def _closed(row: DeviceHour | OwnerHour | ServiceHour, energy_mj: int) -> Priced
     return row.priced if row.priced.energy_mj == closed_mj else replace(row.priced, energy_mj=closed_mj)
 
 
+def _unpriced(energy_mj: int, at_gpu: Priced) -> int:
+    """Give how much of the energy of a row no price is of: open hours are priced once a minute."""
+    return max(0, energy_mj - at_gpu.energy_mj)
+
+
 def _added(closed: Sequence[Priced], parts: Sequence[Priced]) -> list[Priced]:
     return [one + part if one.energy_mj else part for one, part in zip(closed, parts, strict=True)]
 
@@ -74,7 +79,10 @@ class _Hour:
         self._at_boundary = in_step(self._whole, self._at_gpu, self._gpu) if self._is_wider else self._at_gpu
 
     def devices(self) -> list[DeviceHour]:
-        return [row.at(priced) for row, priced in zip(self._devices, self._at_boundary, strict=True)]
+        return [
+            row.at(priced, _unpriced(row.energy_mj, at_gpu))
+            for row, priced, at_gpu in zip(self._devices, self._at_boundary, self._at_gpu, strict=True)
+        ]
 
     def owners(self, rows: Sequence[OwnerHour]) -> list[OwnerHour]:
         places = {(row.uuid, row.state): place for place, row in enumerate(self._devices)}
@@ -93,19 +101,18 @@ class _Hour:
             of_mj = self._devices[place].open_mj
             parts = by_energy(self._open_parts[place], [row.open_mj for row in rows], of_mj=of_mj)
             prices = _added(prices, parts)
-            if self._is_wider:
-                prices = in_step(self._at_boundary[place], prices, self._at_gpu[place])
+        unpriced = [_unpriced(row.energy_mj, at_gpu) for row, at_gpu in zip(rows, prices, strict=True)]
+        if self._is_wider and place is not None:
+            prices = in_step(self._at_boundary[place], prices, self._at_gpu[place])
         elif self._is_wider:
             prices = [NOTHING] * len(rows)
-        return [row.at(priced) for row, priced in zip(rows, prices, strict=True)]
+        return [row.at(priced, left_mj) for row, priced, left_mj in zip(rows, prices, unpriced, strict=True)]
 
     def services(self, rows: Sequence[ServiceHour]) -> list[ServiceHour]:
-        return [row.at(self._of_service(row)) for row in rows]
+        return [self._service(row) for row in rows]
 
-    def _of_service(self, row: ServiceHour) -> Priced:
+    def _service(self, row: ServiceHour) -> ServiceHour:
         (part,) = by_energy(self._open, [row.open_mj], of_mj=self._open_mj)
         at_gpu = _closed(row, row.total_mj) + part
-        if not self._is_wider:
-            return at_gpu
-        (at_boundary,) = in_step(self._whole, [at_gpu], self._gpu)
-        return at_boundary
+        (at_boundary,) = in_step(self._whole, [at_gpu], self._gpu) if self._is_wider else (at_gpu,)
+        return row.at(at_boundary, _unpriced(row.total_mj, at_gpu))

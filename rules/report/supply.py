@@ -1,6 +1,7 @@
 """What covered the load of all hours together: layers, the green part, and what was matched by the hour."""
 
 from wattledger.rules.pricing.model import Boundary
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 
 from .model import SupplySum
@@ -15,6 +16,8 @@ class SupplyTally:
         self._green_mj: int | None = 0
         self._certificates_mj = self._matched_mj = 0
         self._hours = self._unmatched_hours = 0
+        self._with_grid: GridScore | None = None
+        self._grid_sources: dict[str, int] = {}
         self._without_mj = dict.fromkeys(Boundary, 0)
 
     def add(self, hour: HostHour) -> None:
@@ -25,6 +28,7 @@ class SupplyTally:
                 self._without_mj[boundary] += priced.energy_mj
             return
         self._hours += 1
+        self._add_with_grid(hour.price.with_grid)
         matched_mj = 0
         for use in hour.price.supply:
             self._layers[use.layer] = self._layers.get(use.layer, 0) + use.energy_mj
@@ -36,6 +40,13 @@ class SupplyTally:
             matched_mj, self._green_mj = hour.matched_mj, None
         self._matched_mj += matched_mj
         self._unmatched_hours += matched_mj < sum(use.energy_mj for use in hour.price.supply)
+
+    def _add_with_grid(self, score: GridScore | None) -> None:
+        if score is None:
+            return
+        self._with_grid = score if self._with_grid is None else self._with_grid + score
+        if score.source:
+            self._grid_sources[score.source] = self._grid_sources.get(score.source, 0) + score.covered_mj
 
     def sum(self, load: Boundary) -> SupplySum | None:
         """Give what it came to; *load* is the boundary whose energy is the load. None where nobody told of supply."""
@@ -49,4 +60,6 @@ class SupplyTally:
             matched_mj=self._matched_mj,
             hours=self._hours,
             unmatched_hours=self._unmatched_hours,
+            with_grid=self._with_grid,
+            grid_sources=dict(sorted(self._grid_sources.items())),
         )

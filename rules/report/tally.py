@@ -65,11 +65,13 @@ class Tally:
         "_idle_ns",
         "_idle_priced",
         "_priced",
+        "_unpriced_mj",
         "devices",
     )
 
     def __init__(self) -> None:
         self._energy_mj = self._idle_mj = self._avoidable_mj = self._duration_ns = self._idle_ns = 0
+        self._unpriced_mj = 0
         self._priced, self._idle_priced = PricedTally(), PricedTally()
         self.devices = 0
 
@@ -77,6 +79,7 @@ class Tally:
         """Take a row in; *device* is the bit of its device."""
         self._energy_mj += row.energy_mj
         self._avoidable_mj += row.avoidable_mj
+        self._unpriced_mj += row.unpriced_mj
         self._duration_ns += row.duration_ns
         if row.state in IDLE_STATES:
             self._idle_mj += row.energy_mj
@@ -96,6 +99,7 @@ class Tally:
             self._idle_ns,
             self._priced.sum,
             self._idle_priced.sum,
+            self._unpriced_mj,
         )
 
 
@@ -144,6 +148,7 @@ class ModelTally:
             total_mj=before.total_mj + row.total_mj,
             tokens=tuple(tokens.items()),
             priced=before.priced + row.priced,
+            unpriced_mj=before.unpriced_mj + row.unpriced_mj,
         )
 
     def models(self) -> tuple[ModelSum, ...]:

@@ -1,6 +1,8 @@
 """The command line as a user types it: help, wrong usage, version, and output that nobody reads to its end."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,12 @@ IMPORT_ROOT = Path(__file__).resolve().parents[2] / ".importroot"
 
 
 def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WATTLEDGER_")}
+    # Not PYTHONUNBUFFERED either: users have none, and what is buffered is written when the command ends.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("WATTLEDGER_") and name != "PYTHONUNBUFFERED"
+    }
     return kept | {"PYTHONPATH": str(IMPORT_ROOT)}
 
 
@@ -113,6 +120,44 @@ def test_a_reader_that_goes_away_early_is_no_error(reader: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+SHORT_OUTPUTS = ("size --it-mw 3", "chain --list", "--help", "--version")
+
+
+@pytest.mark.parametrize("arguments", SHORT_OUTPUTS)
+def test_a_reader_that_goes_away_before_a_short_output_is_no_error(arguments: str) -> None:
+    ran = piped(arguments, "true")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [*SHORT_OUTPUTS, "rules render"])
+def test_an_output_without_room_is_told_in_a_line(arguments: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "wattledger.agent", *arguments.split()],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    told = "the output cannot be written: No space left on device; give it another place\n"
+    assert (ran.returncode, ran.stderr) == (1, told)
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
+    command = [sys.executable, "-m", "wattledger.agent", "once", "--source", "sim"]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        assert "SIMULATED" in running.stderr.readline()  # it is measuring now
+        running.send_signal(signal.SIGINT)
+        rest = running.stderr.read()
+        assert running.wait(60) == 130
+    assert "Traceback" not in rest
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -155,3 +200,26 @@ def test_rules_test_runs_the_unit_tests_of_a_rule_file(tmp_path: Path) -> None:
     failed = wattledger("rules", "test", str(tests))
     assert failed.returncode == 1
     assert "Held" in failed.stderr
+
+
+def of_a_terminal_of(encoding: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "wattledger.agent", *arguments],
+        env=environment() | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_cannot_show_a_character_gets_a_mark_for_it(encoding: str) -> None:
+    ran = of_a_terminal_of(encoding, "size", "--it-mw", "1")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"  [2] MIIT letter ???????2025?279?\n" in ran.stdout
+
+
+def test_programs_get_utf_8_whatever_the_terminal() -> None:
+    ran = of_a_terminal_of("latin-1", "size", "--it-mw", "1", "--json")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert any("工信厅" in line["source"] for line in json.loads(ran.stdout)["policy"])

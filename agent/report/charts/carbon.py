@@ -186,8 +186,9 @@ def _summary(report: Report, methods: Sequence[_Grams], buckets: Buckets, axis: 
     whole = report.boundaries.get(report.boundary, NOTHING)
     for one in methods:
         most, column = max((value, -place) for place, value in enumerate(one.values) if value is not None)
+        told = mass(whole, one.accounting, share=report.priced_share)
         yield (
-            f"CO2 {one.accounting}-based: {mass(whole, one.accounting)}; at most {mass_text(most)} an hour on "
+            f"CO2 {one.accounting}-based: {told}; at most {mass_text(most)} an hour on "
             f"{_when(buckets, axis, -column)}."
         )
     supply = report.supply

@@ -137,7 +137,10 @@ def _labels(lines: Sequence[_Line], row_height: int, common: str) -> str:
 
 
 def _short(name: str) -> str:
-    """Give the end of a name, which tells boards of one model apart."""
+    """Give the end of a name, which tells boards of one model apart; what is in brackets, their model, goes first."""
+    if cells_of(name) <= _LONGEST_LABEL:
+        return name
+    name = name.partition(" (")[0]
     if cells_of(name) <= _LONGEST_LABEL:
         return name
     while cells_of(name) > _LONGEST_LABEL - 1:
@@ -167,7 +170,8 @@ def _summary(report: Report, lines: Sequence[_Line], buckets: Buckets, axis: Tim
     ]
     left = report.gpus - len(lines)
     if left:
-        said.append(f"The {len(lines)} GPUs with the most idle energy are shown, {left} are left out.")
+        out = "one is" if left == 1 else f"{left} are"
+        said.append(f"The {len(lines)} GPUs with the most idle energy are shown, {out} left out.")
     if common:
         said.append(f"All names begin with {common.strip()}.")
     return " ".join((*said, column_text(buckets)))

@@ -58,7 +58,7 @@ def _money_words(came_to: Sum, currency: str) -> str:
     """Give what the idle energy cost; empty where no price of it is known."""
     if not currency or not came_to.idle_priced.priced_mj:
         return ""
-    return f"{short_cost(came_to.idle_priced)} {currency}"
+    return f"{short_cost(came_to.idle_priced, share=came_to.priced_share)} {currency}"
 
 
 def _summary(report: Report, wasteful: Sequence[Group]) -> str:

@@ -152,3 +152,16 @@ def test_the_power_is_told_once(line: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(line)
     assert caught.value.code == 2
+
+
+def test_a_lifetime_of_one_year_is_one() -> None:
+    _, output, _ = run("--it-mw 1 --lifetime 1")
+    assert "\n1 year\n" in output
+    assert "\n1.5 years\n" in run("--it-mw 1 --lifetime 1.5")[1]
+
+
+@pytest.mark.parametrize("line", ["--price -0 --utilisation 1", "--price -0.05 --utilisation 0"])
+def test_nothing_has_no_sign(line: str) -> None:
+    plan = f"--it-mw 1 --pue 1.2 --currency EUR {line}"
+    assert not re.search(r"-0[^.0-9]", run(plan)[1])
+    assert not re.search(r"-0[^.0-9]", run(f"{plan} --json")[1])

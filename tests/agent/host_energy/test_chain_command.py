@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.fake_clock import FakeClock
+from wattledger.agent.cli import main
 from wattledger.agent.commands.chain import chain_command, mean_load
 from wattledger.agent.config.facility_schema import ChainEntry, CoolingEntry, Facility, PsuEntry, UpsEntry
 from wattledger.agent.ledger import SqliteLedger
@@ -180,7 +181,7 @@ def test_the_load_of_the_ledger_is_the_mean_of_each_gpu_over_its_own_time(tmp_pa
     clock = ledger_with(tmp_path, 400_000, 700_000)
     load = mean_load(tmp_path, now_wall_ns=clock.wall_ns, days=1)
     assert load.power_mw == 1_100_000
-    assert "mean of 2 GPUs over the last 1 days" in load.origin
+    assert "mean of 2 GPUs over the last day of the ledger" in load.origin
     assert "the rest of the node is not in it" in load.origin
 
 
@@ -196,3 +197,32 @@ def test_a_ledger_that_knows_nothing_of_these_days_says_so(tmp_path: Path) -> No
     code, _, complaint = run(state_dir=tmp_path, setup="ac-ups", days=3)
     assert code == 1
     assert "no energy of the last 3 days" in complaint
+
+
+def test_one_gpu_is_one(tmp_path: Path) -> None:
+    clock = ledger_with(tmp_path, 400_000)
+    assert "mean of 1 GPU over the last 2 days" in mean_load(tmp_path, now_wall_ns=clock.wall_ns, days=2).origin
+
+
+def test_the_ledger_of_a_simulated_host_is_found_where_it_is_kept_and_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger_with(tmp_path / "sim", 500_000)
+    code = main(["chain", "--state-dir", str(tmp_path), "--setup", "ac-ups", "--days", "36500"])
+    printed = capsys.readouterr()
+    assert (code, printed.err) == (0, "")
+    assert printed.out.startswith("SIMULATED: the load is that of a simulated host.")
+    assert "Load 0.500 kW" in printed.out
+
+
+def test_a_load_that_is_given_is_not_simulated(tmp_path: Path) -> None:
+    ledger_with(tmp_path / "sim", 500_000)
+    assert "SIMULATED" not in run(state_dir=tmp_path / "sim", setup="ac-ups", load_kw="1")[1]
+
+
+@pytest.mark.parametrize("days", ["0", "-7", "36501", "99999999999999999", "1.5", "week"])
+def test_days_that_are_none_are_refused(days: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["chain", "--setup", "ac-ups", f"--days={days}"])
+    assert left.value.code == 2
+    assert f"{days!r} is no number of days; write a whole number from 1 to 36500" in capsys.readouterr().err

@@ -120,6 +120,10 @@ def _prices() -> Iterator[Counter]:
             )
         matched = facility if host == A else 0
         yield Counter("wattledger_hourly_matched_energy_joules_total", {"instance": host}, always(matched * KWH))
+    # The other host knows a share of its grid, of half of the hours, and nothing matched there.
+    for of, load in (("energy", 0.06), ("load", 0.18)):
+        name = f"wattledger_hourly_matched_with_grid_{of}_joules_total"
+        yield Counter(name, {"instance": B}, always(load * KWH))
 
 
 def openmetrics(found: list[Counter], *, minutes: int = 5, hours: int = HOURS) -> str:

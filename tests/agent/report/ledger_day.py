@@ -34,6 +34,7 @@ NAMES = ("NVIDIA H100 80GB HBM3", "NVIDIA L40S")
 CHAT = Workload(WorkloadKind.POD, "1", "serving/chat-0/server", (("namespace", "serving"), ("pod", "chat-0")))
 SWEEP = Workload(WorkloadKind.SLURM, "4711", "4711 sweep", (("job", "4711"), ("user", "chen")))
 FEED = Series(Measure.INTENSITY, "csv", "DE", Caliber())
+SHARE = Series(Measure.CARBON_FREE, "static", "DE", source="one office, 2024")
 RESIDUAL = Series(
     Measure.INTENSITY, "table", "DE", Caliber(accounting=Accounting.MARKET), source="residual mixes, 2025"
 )
@@ -42,6 +43,11 @@ RESIDUAL = Series(
 def intensity(hour: int) -> int:
     """Give the micrograms per kWh of the grid in a UTC hour."""
     return (300 + hour % 24 * 10) * MICRO
+
+
+def carbon_free(hour: int) -> int | None:
+    """Give the millionths of the grid that are carbon-free in a UTC hour; in one of the day they are not known."""
+    return None if hour % 24 == 12 else 400_000
 
 
 def price(hour: int) -> int:
@@ -139,7 +145,14 @@ def facts(hour: int, gpu: Quarters) -> HourFacts:
         ),
         currency="EUR",
         zone="DE",
+        carbon_free=(_share(start, end, carbon_free(hour)),),
     )
+
+
+def _share(start: int, end: int, value: int | None) -> Resolved:
+    if value is None:
+        return Resolved(start, end)
+    return Resolved(start, end, value, PointKind.FACTOR, 0, SHARE)
 
 
 def _drawn(begin: Instant, end: Instant) -> Iterator[tuple[Entry, Workload, ShareMethod]]:

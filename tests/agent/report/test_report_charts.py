@@ -197,3 +197,20 @@ def test_no_gram_at_all_is_a_number_and_not_unknown() -> None:
     page = small((HourPoint(HOUR, {State.ACTIVE: 10}, Priced(100, 0, 0, 0, 100)),), last=HOUR + 1)
     assert page.tips("carbon")[0][1:] == ["market-based 0 g an hour"]
     assert page.legend("carbon") == ["CO2 market-based"]
+
+
+@pytest.mark.parametrize("hosts", [("gpu-a",), ("gpu-a", "rack-12-node-4.example.org")])
+def test_boards_of_a_fleet_are_told_apart_by_their_labels(hosts: tuple[str, ...]) -> None:
+    names = [f"{host} GPU {gpu} (NVIDIA H100 80GB HBM3)" for host in hosts for gpu in range(8)]
+    page = small((), tuple(HeatRow(name, {HOUR: 60 * WATT_HOUR_MJ}) for name in names))
+    heat = page.text[page.text.index('id="heat"') : page.text.index('id="waste"')]
+    labels = re.findall(r'<text x="-8"[^>]*>([^<]*)</text>', heat)
+    assert len(set(labels)) == len(names)
+    assert all(label.endswith(str(number % 8)) for number, label in enumerate(labels))
+    assert names[0].removeprefix("gpu-a GPU ") in page.text  # under the pointer in full
+
+
+def test_a_page_of_one_hour_is_of_one() -> None:
+    hours = (HourPoint(HOUR, {State.ACTIVE: WATT_HOUR_MJ}),)
+    assert " · 1 hour · " in small(hours, last=HOUR + 1).words
+    assert " · 2 hours · " in small(hours, last=HOUR + 2).words

@@ -254,3 +254,48 @@ def test_a_terminal_without_the_characters_gets_marks_and_programs_get_utf_8(tmp
             timeout=60,
         )
         assert shown in done.stdout
+
+
+@pytest.mark.parametrize("since", ["2199-01-01", "2199-01-01T08:00+01:00"])
+@pytest.mark.parametrize("until", ["now", "2199-02-01"])
+def test_a_time_to_come_is_told_as_one(
+    capsys: pytest.CaptureFixture[str], state_dir: Path, since: str, until: str
+) -> None:
+    printed = report(capsys, "--state-dir", state_dir, "--since", since, "--until", until)
+    told = f"wattledger report: --since {since} is still to come; write a time that has been\n"
+    assert (printed.code, printed.out, printed.err) == (1, "", told)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--match", 'cluster="a"'),
+        ("--bearer-token-file", "token"),
+        ("--username", "me"),
+        ("--password-file", "secret"),
+        ("--header", "X-Scope-OrgID: a"),
+        ("--ca-file", "ca.pem"),
+    ],
+)
+def test_what_chooses_of_a_fleet_is_refused_for_this_host(
+    capsys: pytest.CaptureFixture[str], state_dir: Path, flag: str, value: str
+) -> None:
+    printed = report(capsys, "--state-dir", state_dir, *SPAN, flag, value)
+    told = f"wattledger report: {flag} is of a fleet; add --prometheus, or leave {flag} out\n"
+    assert (printed.code, printed.out, printed.err) == (1, "", told)
+
+
+def test_an_empty_address_of_a_fleet_is_not_this_host(capsys: pytest.CaptureFixture[str], state_dir: Path) -> None:
+    printed = report(capsys, "--state-dir", state_dir, *SPAN, "--prometheus", "")
+    assert (printed.code, printed.out) == (1, "")
+    assert printed.err.startswith("wattledger report: --prometheus: it is none; write one such as http://")
+
+
+@pytest.mark.parametrize(("flag", "choices"), [("--by", GroupBy), ("--format", Format)])
+def test_a_choice_that_is_none_is_told_with_those_there_are(
+    capsys: pytest.CaptureFixture[str], flag: str, choices: type[GroupBy] | type[Format]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["report", flag, "colour"])
+    assert left.value.code == 2
+    assert f"argument {flag}: 'colour' is none; write one of {', '.join(choices)}" in capsys.readouterr().err

@@ -96,7 +96,10 @@ def test_the_numbers_of_a_day(day: Report) -> None:
     assert found["total"]["joules"] == pytest.approx(7.354 * 3.6e6, rel=1e-4)
     assert found["total"]["priced_energy_joules"] == pytest.approx(found["total"]["joules"] * 1.25)
     assert found["boundaries"]["facility"]["location_grams"] == found["total"]["location_grams"]
-    assert found["supply"]["green_share"] == found["supply"]["hourly_matched"]
+    supply = found["supply"]
+    assert supply["green_share"] == supply["hourly_matched"]
+    assert supply["hourly_matched_with_grid"] == pytest.approx(0.7184, abs=1e-4)
+    assert supply["hourly_matched_with_grid_covered_joules"] == pytest.approx(supply["load_joules"] - 0.65 * 3.6e6)
     assert sum(group["joules"] for group in found["groups"]) == pytest.approx(found["total"]["joules"])
     assert found["worst_owner"]["name"] == "serving/chat-0/server"
     (model,) = found["models"]
@@ -173,5 +176,6 @@ def test_simulated_rows_say_so(day: Report) -> None:
 
 
 def test_a_report_without_groups_has_no_rows(day: Report) -> None:
-    assert csv_report(replace(day, groups=())) == ""
+    (header,) = csv_report(replace(day, groups=())).splitlines()
+    assert header == csv_report(day).splitlines()[0]
     assert values(replace(day, groups=(), total=Sum()))["groups"] == []

@@ -83,10 +83,10 @@ def test_tiles_say_what_the_headline_says(report: Report, page: ReportPage) -> N
     assert tiles["Worst owner, held or given and unused"] == f"{kwh(report.worst.sum.idle_mj)} kWh"
     assert f"{report.worst.name} ({report.worst.detail})" in page.words
     chat = next(model for model in report.models if model.service == "chat")
-    assert (
-        tiles["1,000 output tokens, location-based"] == f"{significant(per_thousand(chat, TokenKind.OUTPUT) or 0)} g"
-    )
+    each = tiles["1,000 output tokens, location-based"]
+    assert each == f"~{significant(per_thousand(chat, TokenKind.OUTPUT) or 0)} g"  # of a part of its energy
     said = "; ".join(headline(report))
+    assert f"{each} per 1,000 output tokens" in said
     for tile in ("Energy at the meter", "CO2, location-based", "CO2, market-based", "Cost of energy", "Green share"):
         assert tiles[tile] in said
 

@@ -179,7 +179,7 @@ def test_headers_go_with_every_request_and_beside_a_login(tmp_path: Path) -> Non
         ),
         (
             replace(HERE, bearer_token_file=Path("/nowhere")),
-            "token_file /nowhere cannot be read (No such file or directory)",
+            "--bearer-token-file /nowhere cannot be read (No such file or directory)",
         ),
     ],
 )
@@ -226,15 +226,18 @@ def test_a_token_that_is_refused_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_nobody_who_listens_is_told() -> None:
-    with pytest.raises(ReportError, match=r"http://127\.0\.0\.1:\d+/api/v1/query_range: Connection refused"):
+    refused_there = r"http://127\.0\.0\.1:\d+/api/v1/query_range: Connection refused; check --prometheus, and whether"
+    with pytest.raises(ReportError, match=refused_there):
         read_source(source(PrometheusPlace(f"http://127.0.0.1:{free_port()}")), SPAN)
 
 
 @pytest.mark.parametrize("url", ["prometheus:9090", "ftp://x", "http://me:secret@127.0.0.1:9"])
 def test_an_address_that_is_none_is_told_without_its_secret(url: str) -> None:
-    with pytest.raises(ReportError, match="url: it") as caught:
+    with pytest.raises(ReportError, match=r"^--prometheus: it") as caught:
         read_source(source(PrometheusPlace(url)), SPAN)
     assert "secret@" not in str(caught.value)
+    assert "url" not in str(caught.value)
+    assert "`" not in str(caught.value)
 
 
 def test_without_series_it_says_what_there_is() -> None:

@@ -114,6 +114,17 @@ def test_supply_has_layers_and_what_was_matched_and_no_green_share(url: str) -> 
     assert (supply.hours, supply.unmatched_hours) == (2 * HOURS, HOURS)
 
 
+def test_the_score_with_the_grid_is_of_the_hosts_that_ask_for_it(url: str) -> None:
+    supply = read(url).supply
+    assert supply is not None
+    assert supply.with_grid is not None
+    assert supply.with_grid.ratio == pytest.approx(1 / 3)
+    assert kwh(supply.with_grid.covered_mj) == pytest.approx(HOURS * 0.18)
+    other = read(url, match='instance="gpu-a:9889"').supply
+    assert other is not None
+    assert other.with_grid is None
+
+
 def test_one_host_of_the_fleet(url: str) -> None:
     report = read(url, GroupBy.HOST, match='instance="gpu-b:9889"')
     (group,) = report.groups

@@ -25,6 +25,7 @@ from wattledger.rules.report.heat import MOST_ROWS, HeatTally
 from wattledger.rules.report.model import Report
 from wattledger.rules.report.rows import DeviceHour, ReportRows
 from wattledger.rules.state import State
+from wattledger.rules.supply.grid import GridScore
 from wattledger.rules.supply.model import Layer
 from wattledger.rules.tokens.model import TokenKind
 
@@ -152,6 +153,24 @@ def test_supply_tells_the_green_share_certificates_and_what_was_matched_by_the_h
     assert (supply.load_mj, supply.green_mj, supply.green_certificates_mj) == (2000, 600, 100)
     assert (supply.green_share, supply.matched_share) == (0.3, 0.25)
     assert (supply.hours, supply.unmatched_hours) == (3, 2)
+
+
+def test_the_score_with_the_grid_is_of_the_hours_whose_share_is_known() -> None:
+    scores = (GridScore(350, 400, "csv DE"), GridScore(), GridScore(200, 200), None)
+    hours = []
+    for number, score in enumerate(scores):
+        load_mj = 200 if number == 2 else 400
+        (hour,) = supplied(layer(Layer.GRID, load_mj), hour=HOUR + number).hours
+        hours.append(replace(hour, price=replace(hour.price, with_grid=score)))
+    supply = made(ReportRows(hours=tuple(hours))).supply
+    assert supply is not None
+    assert supply.with_grid is not None
+    assert (supply.with_grid.energy_mj, supply.with_grid.covered_mj) == (550, 600)
+    assert (supply.with_grid.ratio, supply.load_mj) == (550 / 600, 1400)
+    assert supply.grid_sources == {"csv DE": 400}
+    without = made(ReportRows(hours=tuple(hours[3:]))).supply
+    assert without is not None
+    assert without.with_grid is None, "nobody asks for it"
 
 
 def test_supply_that_does_not_tell_what_is_green_has_no_green_share() -> None:

@@ -19,7 +19,7 @@ from wattledger.rules.report.settle import settle
 from wattledger.rules.report.share import by_energy, columns
 
 START, END = HOUR * NS_PER_HOUR, (HOUR + 31) * NS_PER_HOUR
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 OF_OWNERS = (GroupBy.OWNER, GroupBy.NAMESPACE, GroupBy.USER)
 OF_DEVICES = (GroupBy.GPU, GroupBy.STATE, GroupBy.HOUR, GroupBy.DAY, GroupBy.HOST)
 

@@ -2,8 +2,13 @@
 
 from dataclasses import replace
 
-from tests.rules.report.host_hours import ALICE, BOB, HOUR, Use, host_hour, joined, price_of, service
+import pytest
+
+from tests.rules.report.host_hours import ALICE, BOB, HOUR, Use, clock_text, host_hour, joined, price_of, service
+from wattledger.rules.instant import NS_PER_HOUR
 from wattledger.rules.pricing.model import NOTHING, Boundary, Priced
+from wattledger.rules.report.build import build
+from wattledger.rules.report.choices import GroupBy
 from wattledger.rules.report.rows import ReportRows
 from wattledger.rules.report.settle import settle
 from wattledger.rules.report.share import less
@@ -117,3 +122,30 @@ def test_hosts_and_hours_do_not_mix() -> None:
 def test_nothing_is_below_zero_where_more_was_closed_than_the_hour_says() -> None:
     assert less(price_of(10, 1), price_of(20, 1)) == NOTHING
     assert settle(ReportRows()) == ReportRows()
+
+
+@pytest.mark.parametrize("boundary", [Boundary.GPU, Boundary.FACILITY])
+def test_rows_tell_how_much_of_their_energy_is_in_no_price_at_any_boundary(boundary: Boundary) -> None:
+    """An hour that is open was priced when 900 of its 1,000 mJ were booked; what is closed has its prices."""
+    uses = [
+        Use("GPU-1", ACTIVE, ALICE, 0, 600),
+        Use("GPU-1", ACTIVE, BOB, 0, 200),
+        Use("GPU-2", HELD, BOB, 300, 200),
+    ]
+    rows = host_hour("a", HOUR, uses, closed=price_of(300, 400), still_open=price_of(900, 400), pue_percent=150)
+    rows = replace(rows, services=(service(total_mj=800, open_mj=800),))
+    settled = settle(rows, boundary)
+    assert [row.unpriced_mj for row in settled.devices] == [80, 20]
+    assert [row.unpriced_mj for row in settled.owners] == [60, 20, 20]
+    assert [row.unpriced_mj for row in settled.services] == [80]
+    report = build(rows, HOUR * NS_PER_HOUR, (HOUR + 1) * NS_PER_HOUR, by=GroupBy.OWNER, clock_text=clock_text)
+    assert report.unpriced_mj == report.total.unpriced_mj == sum(group.sum.unpriced_mj for group in report.groups)
+    assert report.priced_share == pytest.approx(1200 / 1300)
+    assert report.models[0].unpriced_mj == 80
+
+
+def test_all_that_is_priced_leaves_nothing_out() -> None:
+    uses = [Use("GPU-1", ACTIVE, ALICE, 1000, 500)]
+    rows = host_hour("a", HOUR, uses, closed=price_of(1000, 400), still_open=price_of(500, 900))
+    settled = settle(rows)
+    assert (settled.devices[0].unpriced_mj, settled.owners[0].unpriced_mj) == (0, 0)
