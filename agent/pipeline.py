@@ -192,7 +192,7 @@ class Pipeline:
             state_detail="" if judgement is None else judgement.detail,
             state_since_wall_ns=book.state_since_wall_ns,
             state_energy_mj=book.state_energy_mj if judgement is not None else None,
-            owner=self._usage.owner_of(uuid),
+            owner=self._usage.configured_owner(reading.identity),
             method=book.method,
             divergence_ratio=book.divergence_ratio,
             counter_suspect=book.counter_suspect,

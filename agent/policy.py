@@ -1,7 +1,5 @@
 """Translates the configuration into the policies that the rules take; it decides nothing itself."""
 
-from dataclasses import replace
-
 from wattledger.rules.account import Baseline
 from wattledger.rules.book import BookPolicy
 from wattledger.rules.correction import Correction
@@ -10,12 +8,11 @@ from wattledger.rules.host_book import HostPolicy
 from wattledger.rules.reading import DeviceIdentity
 from wattledger.rules.state import BaselineKind, BaselineOrigin
 from wattledger.rules.states import Circumstances, StatePolicy
-from wattledger.rules.tokens.policy import TokenPolicy
+from wattledger.rules.tokens.policy import TICKS_OF_PATIENCE, TokenPolicy
 from wattledger.rules.usage.book import UsagePolicy
 
-from .config import Config, SourceMode
+from .config import Config
 from .pipeline import fresh_limit_ns
-from .sources.dcgm_pace import COLLECT_NS, DWELL_NS, LEAD_NS, STALE_NS
 from .usage_desk import UsageSettings
 from .workloads.attribution import WorkloadSettings
 
@@ -26,10 +23,6 @@ def host_policy(config: Config) -> HostPolicy:
         choice=config.gpus.energy, gap_ns=max(EnergyPolicy().gap_ns, fresh_limit_ns(config.interval_ns))
     )
     states = StatePolicy(dwell_ns=config.states.dwell_ns, activity_ratio=config.states.activity_ratio)
-    if config.source.kind is SourceMode.DCGM:
-        # Its values come as seldom as the exporter collects, at moments that are known to a tick.
-        energy = replace(energy, gap_ns=STALE_NS, bound_slack_ns=LEAD_NS)
-        states = replace(states, dwell_ns=max(states.dwell_ns, DWELL_NS))
 
     def book(identity: DeviceIdentity) -> BookPolicy:
         known = config.gpus.corrections.get(identity.uuid)
@@ -71,8 +64,7 @@ def usage_settings(config: Config) -> UsageSettings:
 
 def token_policy(config: Config) -> TokenPolicy:
     """Give what *config* says of joining tokens and joules. Energy that is a few ticks late is waited for."""
-    tick_ns = COLLECT_NS if config.source.kind is SourceMode.DCGM else config.interval_ns
-    patience_ns = max(TokenPolicy().patience_ns, 3 * tick_ns)
+    patience_ns = max(TokenPolicy().patience_ns, TICKS_OF_PATIENCE * config.interval_ns)
     return TokenPolicy(patience_ns=patience_ns, ratio_window_ns=config.services.window_ns)
 
 

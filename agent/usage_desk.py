@@ -8,7 +8,7 @@ from wattledger.exporter.usage import UsageHealth, usage_views
 from wattledger.rules.account import Entry
 from wattledger.rules.book import DeviceBook
 from wattledger.rules.instant import Instant
-from wattledger.rules.reading import ProcessKind, Reading, Sample
+from wattledger.rules.reading import DeviceIdentity, Pace, ProcessKind, Reading, Sample
 from wattledger.rules.state import BaselineKind
 from wattledger.rules.tokens.book import ServiceBook
 from wattledger.rules.tokens.model import Service, TokenRead
@@ -95,7 +95,9 @@ class UsageDesk:
         self._settings = settings
         self._tokens = tokens
         self._workloads = WorkloadBook(usage.totals, settings.policy)
+        self._token_policy = token_policy
         self._services = ServiceBook(usage.services, token_policy)
+        self._pace: Pace | None = None  # of the last sample
         self._known: tuple[Service, ...] = ()
         self._holdings: dict[str, Holding] = {}
         self._sample: Sample | None = None
@@ -111,6 +113,9 @@ class UsageDesk:
     def look(self, sample: Sample) -> None:
         """Find out who has to do with each device of *sample*, before it is booked."""
         self._sample = sample
+        if sample.pace != self._pace:
+            self._pace = sample.pace
+            self._services.apply(self._token_policy.at_pace(sample.pace))
         if self._devices is not None:
             self._devices.see(sample)
         self._holdings = self._attribution.holdings(sample)
@@ -120,6 +125,10 @@ class UsageDesk:
     def owner_of(self, uuid: str) -> str:
         """Give to whom a device is given; "" for nobody."""
         return self._attribution.owner_of(uuid)
+
+    def configured_owner(self, identity: DeviceIdentity) -> str:
+        """Give whom the configuration names for a device, whoever has been given it; "" for nobody."""
+        return self._settings.workloads.owners(identity)
 
     def holding_of(self, uuid: str) -> Holding:
         """Give who has to do with a device now."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from .account import Baseline, DeviceAccount, Entry, StateTotal, XidCount
 from .baselines import BaselineLearner, BaselinePolicy, still_valid
 from .carry import CounterCarry
-from .correction import CorrectedEnergy, Correction
+from .correction import DEBT_NS, CorrectedEnergy, Correction
 from .energy import EnergyMeter, EnergyPolicy, Measurement, Segment
 from .instant import NS_PER_SECOND, Instant
 from .priors import prior_baselines
 from .quantity import Quantity
-from .reading import HostFacts, Reading, XidEvent
+from .reading import HostFacts, Pace, Reading, XidEvent
 from .state import BaselineKind, Method, State
 from .states import Circumstances, Judgement, StateJudge, StatePolicy
 
@@ -27,6 +27,19 @@ class BookPolicy:
     correction: Correction = field(default_factory=Correction)
     configured_baselines: dict[BaselineKind, Baseline] = field(default_factory=dict)
 
+    def at_pace(self, pace: Pace | None) -> "BookPolicy":
+        """Give the policy for values that come at *pace*, each at a moment that is known to a collection or two."""
+        if pace is None:
+            return self
+        # Idleness is believed after more than one look: between two of them work may have gone on.
+        dwell_ns = max(self.states.dwell_ns, pace.period_ns * 3 // 2)
+        energy = replace(
+            self.energy,
+            gap_ns=max(self.energy.gap_ns, pace.stale_ns),
+            bound_slack_ns=max(self.energy.bound_slack_ns, 2 * pace.period_ns),
+        )
+        return replace(self, energy=energy, states=replace(self.states, dwell_ns=dwell_ns))
+
 
 class DeviceBook:
     """Owns the running state of one device. `account` is replaced, never changed, at each reading."""
@@ -39,6 +52,7 @@ class DeviceBook:
         self._learner = BaselineLearner(policy.baselines)
         self._carry = CounterCarry(account.counters)
         self._corrected = CorrectedEnergy(policy.correction)
+        self._short_mj = 0  # what a held board has drawn less than bare of late, as a counter of steps shows it
         self._pending: set[State] = set()  # states judged since the last booking
         self._read_at: Instant | None = None
         self._known = self._known_baselines()
@@ -173,12 +187,17 @@ class DeviceBook:
         return next(iter(states)) if len(states) == 1 else State.UNKNOWN
 
     def _avoidable(self, energy_mj: int, duration_ns: int) -> int:
-        """Give the part above the bare draw; none where no bare draw is known."""
+        """Give the part above the bare draw; none where no bare draw is known.
+
+        A counter that steps shows too little in one interval and too much in the next: what is short comes first.
+        """
         bare = self._known.get(BaselineKind.BARE)
         if bare is None:
             return 0
         bare_mw = self._policy.correction.power_mw(bare.power_mw)
-        return max(0, energy_mj - bare_mw * duration_ns // NS_PER_SECOND)
+        above_mj = self._short_mj + energy_mj - bare_mw * duration_ns // NS_PER_SECOND
+        self._short_mj = max(min(0, above_mj), -(bare_mw * DEBT_NS // NS_PER_SECOND))
+        return max(0, above_mj)
 
     def _book(self, entries: list[Entry], measurement: Measurement) -> None:
         account = self.account

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .account import DeviceAccount, Entry
 from .book import BookPolicy, DeviceBook
-from .reading import DeviceIdentity, Sample
+from .reading import DeviceIdentity, Pace, Sample
 from .states import Circumstances
 
 PolicyOf = Callable[[DeviceIdentity], BookPolicy]
@@ -28,6 +28,7 @@ class HostBook:
         self._accounts = dict(accounts)
         self._policy = policy
         self._books: dict[str, DeviceBook] = {}
+        self._pace: Pace | None = None  # of the last sample
 
     @property
     def accounts(self) -> dict[str, DeviceAccount]:
@@ -43,17 +44,20 @@ class HostBook:
         self._policy = policy
         for identity in identities:
             if (book := self._books.get(identity.uuid)) is not None:
-                book.apply(policy.book(identity))
+                book.apply(self._policy_of(identity))
 
     def read(self, sample: Sample) -> list[Entry]:
         """Book one sample; give the intervals added, over all devices."""
         entries: list[Entry] = []
+        another_pace, self._pace = sample.pace != self._pace, sample.pace
         for reading in sample.devices:
             uuid = reading.identity.uuid
             book = self._books.get(uuid)
             if book is None:
                 account = self._accounts.get(uuid) or DeviceAccount(uuid=uuid, name=reading.identity.name)
-                book = self._books[uuid] = DeviceBook(account, self._policy.book(reading.identity))
+                book = self._books[uuid] = DeviceBook(account, self._policy_of(reading.identity))
+            elif another_pace:
+                book.apply(self._policy_of(reading.identity))
             circumstances = self._policy.circumstances(reading.identity, reading.at.wall_ns)
             entries += book.read(reading, sample.host, circumstances)
         for event in sample.events:
@@ -62,3 +66,6 @@ class HostBook:
         for uuid, book in self._books.items():
             self._accounts[uuid] = book.account
         return entries
+
+    def _policy_of(self, identity: DeviceIdentity) -> BookPolicy:
+        return self._policy.book(identity).at_pace(self._pace)

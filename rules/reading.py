@@ -136,8 +136,22 @@ class HostFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How values come where a source has them from a collector that goes by its own clock, ns.
+
+    `period_ns` lies about between two of them. What is older than `stale_ns` is not given any more.
+    """
+
+    period_ns: int
+    stale_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """All devices at one tick. `ticks_missed` counts scheduled ticks skipped since the source was opened."""
+    """All devices at one tick. `ticks_missed` counts scheduled ticks skipped since the source was opened.
+
+    `pace` is None where devices are read at each tick; it stays as it is while the source is open.
+    """
 
     at: Instant
     source: SourceKind
@@ -148,6 +162,7 @@ class Sample:
     ticks_missed: int = 0
     driver_calls: int = 0  # calls into the driver library since the source was opened
     driver_busy_ns: int = 0  # time spent inside them
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,11 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes depends on what else the machine does: timing is the business of the benchmark.
+settings.register_profile("wattledger", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wattledger")
 
 
 @pytest.fixture(autouse=True)

@@ -56,6 +56,7 @@ class Anonymiser:
             ticks_missed=frame.ticks_missed,
             driver_calls=frame.driver_calls,
             driver_busy_ns=frame.driver_busy_ns,
+            pace=frame.pace,
         )
 
     def host(self, host: HostFacts) -> HostFacts:

@@ -17,7 +17,7 @@ from .base import SourceError
 from .dcgm_address import read_exporter
 from .dcgm_board import Board
 from .dcgm_fetch import PageFetch
-from .dcgm_pace import Pace
+from .dcgm_pace import PACE, Looks
 from .dcgm_page import ExporterPage, NoGpusError, read_page
 from .proc_line import boot_id
 
@@ -42,7 +42,7 @@ class DcgmSource:
         self._exclude = frozenset(name.lower() for name in exclude)
         self._proc_root = proc_root
         self._fetch = PageFetch(self._exporter)
-        self._pace = Pace()
+        self._looks = Looks()
         self._boards: dict[str, Board] = {}
         self._host = HostFacts()
         self._boot_id = ""
@@ -61,7 +61,7 @@ class DcgmSource:
         """Give what is known at *at*; asks for the page when it may have changed. Raises SourceError."""
         started_ns = self._clock.now().mono_ns
         events: tuple[XidEvent, ...] = ()
-        if self._pace.due(at.mono_ns):
+        if self._looks.due(at.mono_ns):
             events = self._look(at)
         return Sample(
             at=at,
@@ -70,12 +70,13 @@ class DcgmSource:
             devices=tuple(board.reading(at) for board in self._boards.values()),
             events=events,
             duration_ns=self._clock.now().mono_ns - started_ns,
+            pace=PACE,
         )
 
     def close(self) -> None:
         """Forget what was read."""
         self._boards = {}
-        self._pace = Pace()
+        self._looks = Looks()
         self._host = HostFacts()
 
     def _look(self, at: Instant) -> tuple[XidEvent, ...]:
@@ -100,7 +101,7 @@ class DcgmSource:
         for uuid in self._boards.keys() - boards.keys():
             _log.warning("device is not on the page any more uuid=%s", uuid)
         self._boards = boards
-        self._pace.looked(at.mono_ns, changed=anything_new)
+        self._looks.looked(at.mono_ns, changed=anything_new)
         return tuple(events)
 
     def _page(self) -> ExporterPage:

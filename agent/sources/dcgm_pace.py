@@ -6,21 +6,19 @@ Arithmetic on moments; it asks for nothing.
 from typing import Final
 
 from wattledger.rules.instant import NS_PER_SECOND
+from wattledger.rules.reading import Pace
 
 # `-c, --collect-interval`: 30 s unless set (dcgm-exporter, README and cmd/dcgm-exporter).
 COLLECT_NS: Final = 30 * NS_PER_SECOND
 # Older values are not shown any more, and time between two of them is time in which nobody looked.
 STALE_NS: Final = 5 * COLLECT_NS
-# Idleness is believed after more than one look: between two of them work may have gone on.
-DWELL_NS: Final = COLLECT_NS * 3 // 2
-# How far a counter may lead the clock: by what was drawn between two collections.
-LEAD_NS: Final = 2 * COLLECT_NS
+PACE: Final = Pace(period_ns=COLLECT_NS, stale_ns=STALE_NS)
 
 _LEAST_NS: Final = 2 * NS_PER_SECOND // 5  # between two requests
 _MOST_REST_NS: Final = 2 * COLLECT_NS
 
 
-class Pace:
+class Looks:
     """Learns how often the page changes: rests after a change, and looks at each tick when the next one is near.
 
     It rests only after a look that found nothing more: boards of one collection may come in two looks. A change that

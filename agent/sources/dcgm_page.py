@@ -153,12 +153,20 @@ def _values(cells: _Cells, where: Mapping[Mig, Sequence[str]]) -> tuple[Values, 
     return values, gaps
 
 
+# With --kubernetes-virtual-gpus each pod that shares a board has a row of its own processes beside, or in place of,
+# that of the board (NVIDIA/dcgm-exporter, isPerProcessMetric): 0 for one that rests while another works.
+_OF_PODS_TOO: Final = frozenset(
+    {Quantity.UTILIZATION_GPU_RATIO, Quantity.MEMORY_USED_BYTES, Quantity.ACTIVITY_GRAPHICS_RATIO}
+)
+_HIGHEST_TAKEN: Final = _OF_PODS_TOO | {Quantity.ENERGY_MJ}
+
+
 def _read(row: Row, cells: Mapping[str, list[float]], where: Sequence[str]) -> int | float | Gap:
-    """Give the first value; of a counter that is repeated the highest, so that it never falls."""
+    """Give the first value; the highest of a counter that is repeated, which never falls, and of what pods have too."""
     reads = [row.read(raw) for instance in where for raw in cells.get(instance, ())]
     values = [read for read in reads if not isinstance(read, Gap)]
     if values:
-        return max(values) if row.quantity is Quantity.ENERGY_MJ else values[0]
+        return max(values) if row.quantity in _HIGHEST_TAKEN else values[0]
     return next((read for read in reads if isinstance(read, Gap)), Gap.UNSUPPORTED)
 
 

@@ -1,8 +1,11 @@
 """What is decided about joining tokens and joules: patience, limits of belief, and when a ratio is shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattledger.rules.instant import NS_PER_SECOND
+from wattledger.rules.reading import Pace
+
+TICKS_OF_PATIENCE = 3  # energy that is that late is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,9 @@ class TokenPolicy:
     plausible_from_joules: float = 0.01
     plausible_to_joules: float = 50.0
     plausible_tokens: int = 1000  # fewer prove nothing
+
+    def at_pace(self, pace: Pace | None) -> "TokenPolicy":
+        """Give the policy for energy that comes at *pace*; None: at each tick."""
+        if pace is None:
+            return self
+        return replace(self, patience_ns=max(self.patience_ns, TICKS_OF_PATIENCE * pace.period_ns))

@@ -44,3 +44,23 @@ def test_crash_kill_9_at_random_moments_loses_no_joule_and_no_counter_falls(
     with capsys.disabled():
         drawn = sum(ended_mj.values()) - sum(truth.begun_mj.values())
         print(f"\n{kills} kills: {drawn / 1000:.3f} J drawn, all booked; {len(counters.last)} counters, none fell")
+
+
+def test_crash_that_takes_the_boards_along_lets_no_counter_fall(tmp_path: Path) -> None:
+    # As a power cut does: the agent has no last word, and the boards' own counters begin anew.
+    state = tmp_path / "state"
+    counters = Counters()
+    with machine(tmp_path) as double:
+        for gpu in double.gpus:
+            gpu.draw(200)
+            gpu.traffic(pcie_tx=3_000_000_000, pcie_rx=2_000_000_000)
+            gpu.throttle("sw_power_cap")
+        killed = DaemonThrough(state, env=double.env)
+        counters.see(killed.wait_ticks(10))
+        killed.kill()
+        for gpu in double.gpus:
+            gpu.traffic()  # nothing that is counted anew hides what was lost
+            gpu.throttle()
+            gpu.reset_counter()
+        with DaemonProcess(state, env=double.env) as daemon:
+            counters.see_whole(daemon.wait_ticks(1))

@@ -30,7 +30,8 @@ from wattledger.agent.price_desk import PriceDesk
 from wattledger.agent.price_parts import PriceSettings
 from wattledger.agent.usage_desk import UsageDesk
 from wattledger.agent.workloads.attribution import Attribution
-from wattledger.agent.workloads.simulated import SimulatedProcesses
+from wattledger.agent.workloads.pods import Pods
+from wattledger.agent.workloads.simulated import SimulatedPods, SimulatedProcesses
 from wattledger.exporter.snapshot import AgentHealth, ConfigHealth, DeviceView, LedgerHealth, Snapshot
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.alerting import GroupMemory
@@ -114,6 +115,7 @@ class Host:
     clock: FakeClock = field(default_factory=FakeClock)
     config: Config = field(default_factory=Config)
     ledger: Ledger = field(default_factory=MemoryLedger)
+    pods: Pods | None = None
     pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +128,12 @@ class Host:
             clock=self.clock,
             policy=host_policy(self.config),
             usage=UsageDesk(
-                Attribution(self.clock, SimulatedProcesses(), settings=usage_settings(self.config).workloads),
+                Attribution(
+                    self.clock,
+                    SimulatedProcesses(),
+                    settings=usage_settings(self.config).workloads,
+                    pods=self.pods,
+                ),
                 self.ledger.load_usage(),
                 settings=usage_settings(self.config),
                 token_policy=TokenPolicy(),
@@ -319,6 +326,14 @@ def test_a_new_configuration_holds_from_the_next_snapshot_on() -> None:
     assert first.reading.values[Quantity.POWER_AVERAGE_MW] == 200_000
     assert first.account.energy_mj == 100_000
     assert view(host.run(1), "GPU-1").account.energy_mj == 300_000
+
+
+def test_the_owner_is_whom_the_configuration_names_and_not_the_pod_that_was_given_the_device() -> None:
+    gpus = [GpuModel(uuid="GPU-1", index=5), GpuModel(uuid="GPU-2", index=13)]
+    config = Config(owners=(Ownership(gpus=(GpuReference(index=5),), owner="carol"),))
+    shown = Host(gpus=gpus, config=config, pods=SimulatedPods()).run(2)
+    assert [view(shown, gpu.uuid).state for gpu in gpus] == [State.ALLOCATED] * 2
+    assert [view(shown, gpu.uuid).owner for gpu in gpus] == ["carol", ""]
 
 
 def test_a_device_that_is_excluded_leaves_the_page_and_is_not_called_lost() -> None:

@@ -364,6 +364,33 @@ def test_a_board_that_draws_less_than_its_bare_baseline_has_nothing_avoidable() 
     assert desk.book.account.avoidable_mj == 0
 
 
+def held_desk(bare_mw: int) -> Desk:
+    bare = Baseline(kind=BaselineKind.BARE, origin=BaselineOrigin.CONFIGURED, power_mw=bare_mw)
+    return Desk(GpuModel(pids=(1,)), BookPolicy(configured_baselines={BaselineKind.BARE: bare}))
+
+
+def test_a_counter_that_steps_makes_nothing_avoidable_of_a_bare_draw() -> None:
+    desk = held_desk(100_000)
+    gpu = desk.gpu
+    for _ in range(1000):
+        gpu.advance(1.007)
+        since_step_ns = gpu.mono_ns % 100_000_000
+        gpu.overrides[Quantity.ENERGY_MJ] = (gpu.truth_mw_ns - gpu.power_mw * since_step_ns) // NS_PER_SECOND
+        desk.read()
+    assert desk.joules()[State.HELD] > 100_000
+    one_step_mj = 10_000
+    assert desk.book.account.avoidable_mj <= one_step_mj
+
+
+def test_a_draw_below_bare_takes_no_more_than_a_second_from_what_follows() -> None:
+    desk = held_desk(100_000)
+    desk.gpu.power_mw = 50_000
+    desk.run(600)
+    desk.gpu.power_mw = 150_000
+    desk.run(10)
+    assert desk.book.account.avoidable_mj == 10 * 50_000 - 100_000
+
+
 def test_the_name_of_the_board_is_kept_and_decides_its_priors() -> None:
     desk = Desk(GpuModel(name=""))
     assert desk.book.baselines() == {}

@@ -143,7 +143,7 @@ def consistent(account: DeviceAccount) -> None:
     assert account.avoidable_mj <= account.states.get(State.HELD, StateTotal()).energy_mj
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(disasters, max_size=40), st.booleans(), st.booleans())
 def test_conservation_states_and_methods_and_entries_sum_to_the_device(
     story: list[tuple[str, object]], has_counter: bool, has_uptime: bool
@@ -157,7 +157,7 @@ def test_conservation_states_and_methods_and_entries_sum_to_the_device(
         assert sum(entry.avoidable_mj for entry in life.entries) == life.account.avoidable_mj
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(disasters, max_size=40), st.booleans(), st.integers(500_000, 2_000_000), st.integers(-100_000, 100_000)
 )
@@ -180,7 +180,7 @@ def test_monotony_no_counter_ever_falls(
         assert after.unknown_ns >= before.unknown_ns
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(events, max_size=40), st.booleans())
 def test_nothing_lost_while_the_counter_lives(story: list[tuple[str, object]], has_uptime: bool) -> None:
     """Whatever agent and readings do, at the next good readings the books equal the truth to the millijoule."""
@@ -199,7 +199,7 @@ def test_nothing_lost_while_the_counter_lives(story: list[tuple[str, object]], h
     assert abs(life.account.energy_mj - (life.gpu.truth_mj - start_mj)) <= seams
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(events, restarts), max_size=40), st.booleans())
 def test_nothing_is_counted_twice_and_no_energy_that_was_not_drawn(
     story: list[tuple[str, object]], has_uptime: bool
@@ -214,7 +214,7 @@ def test_nothing_is_counted_twice_and_no_energy_that_was_not_drawn(
         assert life.account.energy_mj <= life.gpu.truth_mj - start_mj
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(events, max_size=40))
 def test_every_second_since_first_sight_is_in_exactly_one_state(story: list[tuple[str, object]]) -> None:
     life = Life(GpuModel())
@@ -229,7 +229,7 @@ def test_every_second_since_first_sight_is_in_exactly_one_state(story: list[tupl
     assert booked_ns == life.gpu.mono_ns - start_ns
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(disasters, max_size=30))
 def test_replay_the_same_input_gives_the_same_books(story: list[tuple[str, object]]) -> None:
     lives = [Life(GpuModel()), Life(GpuModel())]

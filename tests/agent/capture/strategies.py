@@ -13,6 +13,7 @@ from wattledger.rules.reading import (
     GpuProcess,
     HostFacts,
     MigInstance,
+    Pace,
     ProcessKind,
     Reading,
     Sample,
@@ -84,6 +85,7 @@ samples = st.builds(
     ticks_missed=counts,
     driver_calls=counts,
     driver_busy_ns=counts,
+    pace=st.none() | st.builds(Pace, period_ns=counts, stale_ns=counts),
 )
 failures = st.builds(
     SourceFailure,

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(frames)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_original_identifier_is_in_the_bytes(folder: Path, frames: list[Frame]) -> None:
     path = folder / f"{next(_names)}.jsonl.gz"
     anonymiser = Anonymiser()
@@ -45,7 +45,7 @@ def test_no_original_identifier_is_in_the_bytes(folder: Path, frames: list[Frame
 
 
 @given(frames)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_but_identifiers_changes(frames: list[Frame]) -> None:
     anonymiser = Anonymiser(b"key")
     for frame in frames:

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(frames)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_frame_is_read_as_it_was_written(folder: Path, frames: list[Frame]) -> None:
     path = folder / f"{next(_names)}.jsonl"
     assert read(write(path, frames)) == frames

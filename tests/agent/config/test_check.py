@@ -31,7 +31,7 @@ def test_a_good_file_is_ok_and_shows_what_is_in_force(tmp_path: Path) -> None:
         "  gpus        energy=auto corrections=0 exclude=0\n"
         "  states      dwell=5s activity=0.05 maintenance=0\n"
         "  owners      gpus=2\n"
-        "  carbon      feeds=0 residual=0 marginal=0 open=6h\n"
+        "  carbon      feeds=0 residual=0 marginal=0 carbon_free=0 open=6h\n"
         "  supply      entries=0\n"
         "  facility    none\n"
         "  tariff      none\n"
@@ -122,3 +122,19 @@ def test_a_file_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     code, out, _ = check(tmp_path / "c\udcff\n.yml", "web_config: null")
     assert code == 0
     assert out.startswith(f"{tmp_path}/c\\udcff\\n.yml: ok\n  listen")
+
+
+def test_a_web_config_with_which_the_daemon_would_not_start_is_told_with_its_place(tmp_path: Path) -> None:
+    web = tmp_path / "web.yml"
+    for text, told in (
+        ("\ntls_server_confg: {}\n", f"{web}:2: unknown key tls_server_confg in the file; did you mean"),
+        ("tls_server_config: {cert_file: none.pem, key_file: k.pem}\n", f"{web}:1: cert_file {tmp_path}/none.pem cannot"),
+        ("basic_auth_users: {prom: in-the-clear}\n", f"{web}:1: the value for user prom is no bcrypt hash"),
+    ):
+        web.write_text(text)
+        code, out, err = check(tmp_path / "c.yml", "web_config: web.yml\n")
+        assert (code, out) == (1, "")
+        assert err.startswith(told)
+        assert "in-the-clear" not in err
+    web.write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
+    assert check(tmp_path / "c.yml", "web_config: web.yml\n")[0] == 0

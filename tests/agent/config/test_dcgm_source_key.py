@@ -6,10 +6,10 @@ import pytest
 
 from wattledger.agent.config import Config, ConfigError, SourceChoice, SourceMode, load_config
 from wattledger.agent.policy import host_policy, token_policy
-from wattledger.agent.sources.dcgm_pace import COLLECT_NS, DWELL_NS, LEAD_NS, STALE_NS
 from wattledger.agent.source_choice import choose_source, sampler_settings, state_folder
+from wattledger.agent.sources.dcgm_pace import COLLECT_NS, PACE, STALE_NS
 from wattledger.rules.book import BookPolicy
-from wattledger.rules.reading import DeviceIdentity, SourceKind
+from wattledger.rules.reading import DeviceIdentity, Pace, SourceKind
 
 URL = "http://127.0.0.1:9400/metrics"
 
@@ -20,8 +20,8 @@ def load(text: str, folder: Path) -> Config:
     return load_config(path, environment={}).config
 
 
-def book_policy(config: Config) -> BookPolicy:
-    return host_policy(config).book(DeviceIdentity("GPU-1", 0, "NVIDIA L4"))
+def book_policy(config: Config, pace: Pace | None = None) -> BookPolicy:
+    return host_policy(config).book(DeviceIdentity("GPU-1", 0, "NVIDIA L4")).at_pace(pace)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,14 @@ def test_its_books_are_those_of_the_same_boards_through_nvml(tmp_path: Path) -> 
 
 
 def test_what_comes_seldom_is_booked_with_more_patience(tmp_path: Path) -> None:
-    seldom, often = load("source: dcgm", tmp_path), load("source: nvml", tmp_path)
-    policy = book_policy(seldom)
-    assert (policy.energy.gap_ns, policy.energy.bound_slack_ns) == (STALE_NS, LEAD_NS)
-    assert policy.states.dwell_ns == DWELL_NS
-    assert policy.energy.gap_ns > 2 * COLLECT_NS
-    assert token_policy(seldom).patience_ns == 3 * COLLECT_NS
-    assert book_policy(often).energy.gap_ns < COLLECT_NS
-    assert book_policy(often).states.dwell_ns < COLLECT_NS
+    config = load("source: dcgm", tmp_path)
+    seldom, often = book_policy(config, PACE), book_policy(config)
+    assert (seldom.energy.gap_ns, seldom.energy.bound_slack_ns) == (STALE_NS, 2 * COLLECT_NS)
+    assert seldom.states.dwell_ns == COLLECT_NS * 3 // 2
+    assert seldom.energy.gap_ns > 2 * COLLECT_NS
+    assert token_policy(config).at_pace(PACE).patience_ns == 3 * COLLECT_NS
+    assert token_policy(config).at_pace(None) == token_policy(config)
+    assert often.energy.gap_ns < COLLECT_NS
+    assert often.states.dwell_ns < COLLECT_NS
     long = load("source: dcgm\nstates: {dwell: 5m}", tmp_path)
-    assert book_policy(long).states.dwell_ns == 300 * 10**9
+    assert book_policy(long, PACE).states.dwell_ns == 300 * 10**9

@@ -77,13 +77,13 @@ def judge(text: str) -> None:
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_data_as_yaml_is_a_configuration_or_refused(data: object) -> None:
     judge(yaml.safe_dump(data, allow_unicode=True))
 
 
 @given(st.dictionaries(st.sampled_from([row.path.split(".")[0].strip("[]") for row in key_rows()]), VALUES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_data_below_known_keys_is_a_configuration_or_refused(data: object) -> None:
     judge(yaml.safe_dump(data))
 
@@ -103,13 +103,13 @@ def test_any_data_below_known_keys_is_a_configuration_or_refused(data: object) -
 @example('source: "replay:\\0"')
 @example('web_config: "replay:\\ud800"')
 @example("states: {maintenance: [{from: 0001-01-01T00:00:00+23:59, to: 9999-12-31T23:59:59-23:59}]}")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_a_configuration_or_refused(text: str) -> None:
     judge(text)
 
 
 @given(st.integers(0, len(GOOD)), st.integers(0, 4), YAML_BITS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_good_file_with_a_wound_is_a_configuration_or_refused(at: int, cut: int, put: str) -> None:
     judge(GOOD[:at] + put + GOOD[at + cut :])
 

@@ -23,6 +23,7 @@ RIGHT = {
     "a generator with its emissions": f"- {{kind: onsite, name: gas, renewable: false, grams_per_kwh: 490, {METER}}}",
     "power whose certificates were sold": f"- {{kind: onsite, name: roof, certificates_sold: true, {METER}}}",
     "a battery charged on site": ROOF + battery(", charged_from: onsite, capacity_kwh: 200"),
+    "a battery with its losses": ROOF + battery(", charged_from: onsite, capacity_kwh: 200, efficiency: 0.88"),
     "a battery charged from the grid": battery(", charged_from: grid, grams_per_kwh: 600"),
     "contracts of following years": (
         "- {kind: contract, name: a, scope: intra, share: 0.8, to: 2026-01-01T00:00:00+08:00}\n"
@@ -70,6 +71,13 @@ WRONG: dict[str, tuple[str, list[str]]] = {
                 "whole entry"
             )
         ],
+    ),
+    "a meter by the day": (
+        (
+            "- {kind: onsite, name: a, meter: {kind: csv, path: m.csv, step: 1d}}\n"
+            "- {kind: onsite, name: b, meter: {kind: csv, path: m.csv, step: 1h}}"
+        ),
+        [("supply[0].meter.step: is longer than an hour, and says nothing of the hours in it; write 1h or less")],
     ),
     "no amount": (
         "- {kind: contract, name: a, scope: intra}\n- {kind: onsite, name: roof}",
@@ -135,8 +143,11 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         ["supply[1]: lacks the key `capacity_kwh`; add how much it holds, which limits what of it can be green"],
     ),
     "a battery with a size that is of no use": (
-        battery(", grams_per_kwh: 60, capacity_kwh: 5"),
-        ["supply[0].capacity_kwh: is used with charged_from: onsite alone; add that or remove this"],
+        battery(", grams_per_kwh: 60, capacity_kwh: 5, efficiency: 0.9"),
+        [
+            "supply[0].capacity_kwh: is used with charged_from: onsite alone; add that or remove this",
+            "supply[0].efficiency: is used with charged_from: onsite alone; add that or remove this",
+        ],
     ),
     "a battery that nothing green charges": (
         f"- {{kind: onsite, name: roof, certificates_sold: true, {METER}}}\n"

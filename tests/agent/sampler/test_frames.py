@@ -109,6 +109,14 @@ def test_a_message_too_large_for_a_frame_is_refused() -> None:
         encode_frame(failure(1, "x" * MAX_FRAME_BYTES))
 
 
+def test_what_is_said_of_a_message_that_fits_no_frame_does_not_wait_behind_it(pipe: Pipe) -> None:
+    writer = FrameWriter(pipe.write_fd)
+    with pytest.raises(FrameError, match="exceeds the limit"):
+        writer.send(failure(1, "x" * MAX_FRAME_BYTES))
+    assert writer.send(sample(2))
+    assert pipe.receive(PIPE_PAGE) == [sample(2)]
+
+
 def test_a_reader_that_stands_still_gets_the_newest_sample_and_every_event(pipe: Pipe) -> None:
     writer = FrameWriter(pipe.write_fd, patience_ms=0)
     ticks = range(1, 201)

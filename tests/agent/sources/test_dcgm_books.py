@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 
 from tests.agent.dcgm_exporter import NS, Burst, DcgmExporter, FakeBoard, Fault
 from tests.agent.fake_clock import FakeClock
+from wattledger.agent.capture.anonymise import Anonymiser
+from wattledger.agent.capture.format import CaptureWriter, Header
 from wattledger.agent.config import Config, SourceChoice, SourceMode
 from wattledger.agent.policy import host_policy
 from wattledger.agent.sources.base import SourceError
 from wattledger.agent.sources.dcgm import DcgmSource
+from wattledger.agent.sources.replay import ReplaySource
 from wattledger.rules.account import DeviceAccount, Entry
 from wattledger.rules.host_book import HostBook
 from wattledger.rules.quantity import Quantity
+from wattledger.rules.reading import Sample, SourceKind
 from wattledger.rules.state import Method, State
 
 COLLECT_S = 30
@@ -36,6 +40,7 @@ class Host:
     seconds: int = 0
     book: HostBook = field(default_factory=lambda: HostBook({}, POLICY))
     entries: list[Entry] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     begun_mj: int | None = None
 
     def run(self, seconds: int, *, collects: bool = True) -> None:
@@ -52,6 +57,7 @@ class Host:
             for reading in sample.devices:
                 if self.begun_mj is None:
                     self.begun_mj = reading.integer(Quantity.ENERGY_MJ)
+            self.samples.append(sample)
             self.entries += self.book.read(sample)
 
     def anew(self) -> None:
@@ -116,7 +122,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(EVENTS, max_size=6))
 def test_what_a_board_at_its_limit_draws_is_booked_once(story: list[tuple[str, int]]) -> None:
     made = host(FULL, limit_w=700)
@@ -216,3 +222,24 @@ def test_held_power_is_not_summed_up_and_new_power_is() -> None:
         made.run(30)
         grown_mj = made.account.energy_mj - before.energy_mj
         assert grown_mj == pytest.approx(250_000 * 30, rel=0.05)
+
+
+def test_its_capture_is_booked_as_it_was_whatever_the_configuration_calls_the_source(tmp_path: Path) -> None:
+    made = host(FULL)
+    made.run(600)
+    path = tmp_path / "seldom.jsonl"
+    with CaptureWriter(
+        path, Header(source=SourceKind.DCGM, started=made.samples[0].at, interval_ns=NS, anonymised=True)
+    ) as file:
+        for sample in made.samples:
+            file.write(Anonymiser(b"key").frame(sample))
+    replay = ReplaySource(path, realtime=False)
+    replay.open()
+    book = HostBook({}, host_policy(Config(source=SourceChoice(SourceMode.REPLAY, path=path))))
+    for sample in made.samples:
+        book.read(replay.read(sample.at))
+    replay.close()
+    (account,) = book.accounts.values()
+    assert account.states == made.account.states
+    assert account.states.keys() <= {State.ACTIVE, State.UNKNOWN}
+    assert account.energy_mj > 0

@@ -97,6 +97,25 @@ def test_rows_of_pods_and_newer_labels_are_read() -> None:
     assert (instance.gpu_instance, instance.values) == (3, {Quantity.MEMORY_FREE_BYTES: 2207 * MIB})
 
 
+@pytest.mark.parametrize("rows", [(0, 97, 97), (97, 0, 97), (0, 97), (97, 97)], ids=str)
+def test_a_pod_that_rests_does_not_hide_the_work_of_another_on_the_board(rows: tuple[int, ...]) -> None:
+    labels = 'gpu="0",UUID="GPU-a",modelName="L40S"'
+    used, active = (tuple(share * times for share in rows) for times in (40, 0.01))
+    lines = [
+        f'{name}{{{labels},pod="p{place}",vgpu="{place}"}} {value}'
+        for name, values in (
+            ("DCGM_FI_DEV_GPU_UTIL", rows),
+            ("DCGM_FI_DEV_FB_USED", used),
+            ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", active),
+        )
+        for place, value in enumerate(values)
+    ]
+    values = only(read_page("\n".join((*lines, "")).encode())).values
+    assert values[Quantity.UTILIZATION_GPU_RATIO] == 0.97
+    assert values[Quantity.MEMORY_USED_BYTES] == 3_880 * MIB
+    assert values[Quantity.ACTIVITY_GRAPHICS_RATIO] == 0.97
+
+
 @pytest.mark.parametrize("mig", [False, True])
 def test_both_generations_say_the_same(mig: bool) -> None:
     boards = [

@@ -84,7 +84,7 @@ def frame(second: float, values: Values | None = None, *, events: tuple[XidEvent
 
 
 @given(frames)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_replay_gives_every_frame_as_captured_but_marked(folder: Path, frames: list[Frame]) -> None:
     with closing(Opened()) as opened:
         found = list(all_of(opened(write(folder / f"{next(_names)}.jsonl", frames))))
@@ -140,7 +140,7 @@ def test_realtime_moves_all_times_and_keeps_their_differences(opened: Opened) ->
 
 
 @given(st.lists(st.integers(-200, 200), min_size=20, max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_frames_and_ticks_that_are_both_unpunctual_meet_once(folder: Path, late_ms: list[int]) -> None:
     late_ms[0] = 0
     path = write(folder / f"{next(_names)}.jsonl", [frame(k + late / 1000) for k, late in enumerate(late_ms)])

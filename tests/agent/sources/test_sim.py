@@ -50,7 +50,7 @@ def opened(proc: Path, fleet: Fleet | None = None) -> SimSource:
 
 
 @given(moments, st.integers(0, 1000), st.sampled_from(sorted(PROFILES)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_same_moment_gives_the_same_sample(mono_ns: int, seed: int, profile: str) -> None:
     fleet = Fleet(profiles=(profile,), seed=seed)
     one, other = SimHost(fleet, boot_id=BOOT_ID), SimHost(fleet, boot_id=BOOT_ID)
@@ -79,7 +79,7 @@ def test_two_processes_see_the_same_host(proc: Path) -> None:
 
 
 @given(st.lists(moments, min_size=2, max_size=6).map(sorted))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_nothing_lost_an_agent_that_starts_again_finds_the_counters_going_on(mono: list[int]) -> None:
     fleet = Fleet(count=8, profiles=("h100", "l40s"))
     samples = [SimHost(fleet, boot_id=BOOT_ID).sample(at(mono_ns)) for mono_ns in mono]

@@ -42,7 +42,7 @@ def physics(profile: str = "h100", *, role: int = 0, seed: int = 0, boot_id: str
 
 
 @given(profiles, st.integers(0, 7), st.integers(0, 50), moments, st.integers(0, HOUR_NS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_counter_is_the_truth_within_one_tick_and_one_millijoule(
     profile: str, index: int, seed: int, start_ns: int, length_ns: int
 ) -> None:
@@ -64,7 +64,7 @@ def test_the_counter_is_the_truth_within_one_tick_and_one_millijoule(
 
 
 @given(stories, st.integers(-(10**12), 10**14), st.integers(0, 10**11))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_time_spent_adds_up_to_the_time_that_passed(story: Story, start_ns: int, length_ns: int) -> None:
     before, after = story.spent_ns(start_ns), story.spent_ns(start_ns + length_ns)
     spent = [now - then for now, then in zip(after, before, strict=True)]
@@ -73,7 +73,7 @@ def test_time_spent_adds_up_to_the_time_that_passed(story: Story, start_ns: int,
 
 
 @given(stories, st.integers(-(10**12), 10**14))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_done_at_a_moment_is_where_the_next_nanosecond_goes(story: Story, mono_ns: int) -> None:
     now, then = story.spent_ns(mono_ns + 1), story.spent_ns(mono_ns)
     spent = [after - before for after, before in zip(now, then, strict=True)]
@@ -94,7 +94,7 @@ def test_truth_is_the_sum_over_small_steps_of_what_is_drawn() -> None:
 
 
 @given(st.integers(0, 1000), profiles, st.integers(1, HOUR_NS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_meter_is_off_by_its_own_gain_and_offset_and_nothing_else(seed: int, name: str, length_ns: int) -> None:
     host = SimHost(Fleet(count=1, profiles=(name,), seed=seed))
     gain, offset_mw = host.meter_error(0)
