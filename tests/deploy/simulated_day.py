@@ -14,7 +14,7 @@ from wattledger.agent.node_desk import NodeDesk
 from wattledger.agent.pipeline import Pipeline, SamplerHealth, fresh_limit_ns
 from wattledger.agent.policy import host_policy, usage_settings
 from wattledger.agent.price_desk import PriceDesk
-from wattledger.agent.price_parts import LOCATION, MARGINAL, RESIDUAL, PriceSettings
+from wattledger.agent.price_parts import CARBON_FREE, LOCATION, MARGINAL, RESIDUAL, PriceSettings
 from wattledger.agent.ruler.evaluation import Evaluation
 from wattledger.agent.ruler.plan import plan_of
 from wattledger.agent.sources.sim_fleet import Fleet, SimHost
@@ -94,6 +94,7 @@ class HourlyFeeds:
             (LOCATION, 1, "table", "DE", _YEAR, 380 * ONE),
             (RESIDUAL, 0, "table", "DE", _REST, 610 * ONE),
             (MARGINAL, 0, "watttime", "DE", _NEXT, 700 * ONE),
+            (CARBON_FREE, 0, "static", "DE", _SHARE, 600_000),
         )
         return (
             live,
@@ -118,6 +119,8 @@ class HourlyFeeds:
         start, end = hour * NS_PER_HOUR, (hour + 1) * NS_PER_HOUR
         if chain == RESIDUAL:
             return Resolved(start, end, 610 * ONE, PointKind.FACTOR, 0, _REST)
+        if chain == CARBON_FREE:
+            return Resolved(start, end, 600_000, PointKind.FACTOR, 0, _SHARE)
         if _is_silent(hour):
             return Resolved(start, end, 380 * ONE, PointKind.FACTOR, 1, _YEAR)
         return Resolved(start, end, _intensity(hour), PointKind.ACTUAL, 0, _LIVE)
@@ -126,6 +129,7 @@ class HourlyFeeds:
 _LIVE = Series(Measure.INTENSITY, "electricity_maps", "DE", Caliber())
 _YEAR = Series(Measure.INTENSITY, "table", "DE", Caliber())
 _REST = Series(Measure.INTENSITY, "table", "DE", Caliber(accounting=Accounting.MARKET))
+_SHARE = Series(Measure.CARBON_FREE, "static", "DE", source="one office, 2025")
 _NEXT = Series(Measure.INTENSITY, "watttime", "DE", Caliber(signal=Signal.MARGINAL))
 
 
@@ -225,6 +229,7 @@ class DayHost:
                     currency="EUR",
                     has_carbon=True,
                     has_residual=True,
+                    has_carbon_free=True,
                     path=Pue(1_250_000),
                 ),
                 feeds=HourlyFeeds(self.clock),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from deploy.grafana.make.__main__ import main
 from deploy.grafana.make.colours import FEED_STATES, LAYERS, PHASES, STATES
 from tests.deploy.dashboard_files import CHOSEN, FOLDER, NAMES, QUERIES, ROOT, PanelQuery, fill, load, panels
 from tests.deploy.promql_names import TARGET_LABELS, is_known, known_labels, labels_named, selectors, sums_of_nested
+from tests.servers import need
 from wattledger.agent.rulefiles.label_values import closed_labels
 from wattledger.rules.feeds.fallback import FeedState
 from wattledger.rules.state import State
@@ -172,6 +174,28 @@ def test_a_query_for_what_there_is_not_is_found() -> None:
     ):
         with pytest.raises(AssertionError):
             _check(promql_parser.parse(wrong))
+
+
+def test_the_only_event_of_a_counter_that_begins_with_it_is_shown(tmp_path: Path) -> None:
+    (xids,) = (query for query in QUERIES if "wattledger_gpu_xid_errors_total" in query.expr)
+    labels = 'instance="h1",gpu="0",uuid="GPU-a",xid="79"'
+    chosen = {"instance": "h1", "gpu": "0", "__rate_interval": "1m"}
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": f"wattledger_gpu_xid_errors_total{{{labels}}}", "values": "_x40 1x60"}],
+        "promql_expr_test": [
+            {
+                "expr": f"max_over_time(({xids.filled(chosen)})[20m:15s]) > 0",
+                "eval_time": "20m",
+                "exp_samples": [{"labels": f"{{{labels}}}", "value": 1}],
+            }
+        ],
+    }
+    path = tmp_path / "xid.test.yml"
+    path.write_text(json.dumps({"tests": [test]}))
+    command = [need("promtool", "prometheus"), "test", "rules", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_colours_cover_the_closed_sets_that_they_stand_for() -> None:

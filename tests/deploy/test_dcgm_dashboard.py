@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,12 +112,20 @@ def test_the_variables_of_12239_have_values(monitored: Monitored) -> None:
     assert found == {"Hostname": {"node-7"}, "gpu": {str(number) for number in range(GPUS)}}
 
 
+def test_the_job_of_the_page_is_not_taken_for_the_host() -> None:
+    (job,) = yaml.safe_load(block("prometheus.yml"))["scrape_configs"]
+    hosts = re.findall(r'\bup\{job=~"([^"]+)"\}', (ROOT / "rules/packs/fleet.yml").read_text())
+    assert hosts
+    assert not any(re.fullmatch(pattern, job["job_name"]) for pattern in hosts)
+
+
 def test_it_agrees_with_the_page_of_wattledger_in_prometheus(monitored: Monitored) -> None:
     # Two scrapes of one agent see its counters at most a second or two apart.
     ours = 'label_replace(wattledger_gpu_energy_joules_total, "UUID", "$1", "uuid", "(.*)")'
     apart = f"abs(DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION / 1000 - on (UUID) {ours})"
     assert len(monitored.ask(f"{apart} < 2200")) == GPUS
-    assert not monitored.ask('count by (__name__) ({job="wattledger-dcgm", __name__=~"wattledger_.*"})')
+    assert monitored.ask('DCGM_FI_DEV_GPU_TEMP{job="gpu-dcgm"}')
+    assert not monitored.ask('count by (__name__) ({job="gpu-dcgm", __name__=~"wattledger_.*"})')
     assert not monitored.ask('count by (__name__) ({job="wattledger", __name__=~"DCGM_.*"})')
 
 

@@ -171,6 +171,34 @@ def test_a_configuration_as_text_keeps_its_comments(tmp_path: Path) -> None:
     assert text == values("operator")["config"]
 
 
+def test_files_reach_the_agent_as_they_were_written(tmp_path: Path) -> None:
+    files = {"site.csv": "  from,grams\n1,2\n", "a.yml": "\n   # of 2026\ngroups: []\n", "b.yml": "groups: []\n"}
+    configuration(rendered({"config": "  # Ours\ninterval: 2s\n", "configFiles": files}), tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "wattledger.yaml": "  # Ours\ninterval: 2s\n",
+        **files,
+    }
+
+
+def test_labels_of_the_user_replace_those_of_the_chart_but_not_what_finds_the_pods() -> None:
+    part, name = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
+    given = {
+        "commonLabels": {part: "observability", name: "other", "team": "a"},
+        "podLabels": {"team": "b"},
+        "monitor": {"enabled": True, "labels": {part: "monitoring"}},
+    }
+    with helm_python.Chart.load(CHART) as chart:
+        text = "".join(chart.render(given, name="wattledger", namespace="energy").values())
+    # In the text, since readers of YAML differ in what they make of a key that stands twice.
+    assert text.count(f"{part}:") == text.count("app.kubernetes.io/version:")
+    among = rendered(given)
+    daemon_set, monitor = only("DaemonSet", among), only("PodMonitor", among)
+    labels = daemon_set["spec"]["template"]["metadata"]["labels"]
+    assert (labels[part], labels["team"]) == ("observability", "b")
+    assert labels.items() >= daemon_set["spec"]["selector"]["matchLabels"].items()
+    assert monitor["metadata"]["labels"][part] == "monitoring"
+
+
 def test_the_chart_is_of_this_version() -> None:
     described = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (described["version"], described["appVersion"]) == (__version__, __version__)

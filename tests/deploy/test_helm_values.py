@@ -54,6 +54,7 @@ def test_the_schema_names_the_value(given: Values, named: str) -> None:
         ({"config": "carbon: [\n"}, "config: is no YAML"),
         ({"configFiles": {"wattledger.yaml": ""}}, "configFiles: wattledger.yaml is the configuration itself"),
         ({"web": {"existingSecret": "a", "config": {"basic_auth_users": {}}}}, "web: has both"),
+        ({"web": {"existingSecret": "a", "tlsSecret": "b"}}, "web.scheme: is http beside a tlsSecret"),
         ({"mig": {"monitorDevices": "all"}}, "mig.monitorDevices: NVIDIA's toolkit refuses"),
         ({"hostPID": False, "discovery": {"enabled": True}}, "discovery.enabled: servers are found through"),
     ],

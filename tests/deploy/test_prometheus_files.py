@@ -103,6 +103,38 @@ def test_each_other_scrape_fits_in_the_place_of_that_of_the_configuration(name: 
     assert "WARNING" not in promtool("check", "config", str(tmp_path / "prometheus.yml"))
 
 
+def test_a_scrape_that_fails_ends_alerts_and_their_wait(tmp_path: Path) -> None:
+    held = 'wattledger_gpu_state{instance="n1",gpu="0",uuid="GPU-0",state="held",job="wattledger"}'
+
+    def asked(alert: str, at: str, samples: list[dict[str, int]]) -> dict[str, object]:
+        expression = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})'
+        return {"expr": expression, "eval_time": at, "exp_samples": samples}
+
+    tests = {
+        "rule_files": [str(FOLDER / "rules" / f"{name}.rules.yml") for name in RULES],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [
+                    {"series": held, "values": "1x280 stale 1x100"},
+                    {"series": 'up{instance="n1",job="wattledger"}', "values": "1x280 0 1x100"},
+                ],
+                "promql_expr_test": [
+                    asked("WattledgerGpuHeld", "70m", [{"value": 3}]),
+                    asked("WattledgerGpuHeld", "70m15s", []),
+                    asked("WattledgerHostDown", "70m15s", [{"value": 1}]),
+                    asked("WattledgerHostDown", "70m30s", []),
+                    asked("WattledgerGpuHeld", "86m", [{"value": 2}]),
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "outage.test.yml"
+    path.write_text(yaml.safe_dump(tests))
+    promtool("test", "rules", str(path))
+
+
 def test_named_hosts_are_called_without_their_port() -> None:
     assert discovered(FOLDER / "prometheus.yml") == {target for target in TARGETS if target[3] == "r1"}
 

@@ -68,3 +68,14 @@ def test_a_misspelt_key_would_be_seen(tmp_path: Path, where: str, right: str, wr
 def test_a_driver_that_is_loaded_after_the_start_may_be_used() -> None:
     """systemd resolves names and paths of devices once, when the unit starts; numbers need no device to be there."""
     assert re.search(r"(?m)^DeviceAllow=char-195 rw$", UNIT.read_text())
+
+
+def test_the_page_on_training_makes_the_agent_a_member_of_the_group_of_its_socket(tmp_path: Path) -> None:
+    page = (UNIT.parents[2] / "docs/training.md").read_text()
+    (group,) = re.findall(r"push: \{socket: /run/wattledger/push\.sock, group: (\S+)\}", page)
+    (drop_in,) = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    assert f"SupplementaryGroups={group}\n" in drop_in
+    unit = installed(tmp_path)
+    (tmp_path / "wattledger.service.d/push.conf").write_text(drop_in.replace(group, "video"))
+    done = analyze("verify", "--man=no", str(unit))
+    assert (done.returncode, done.stderr) == (0, "")

@@ -22,16 +22,16 @@ _WIDTH = 100
 
 @cache
 def read_by_others() -> frozenset[str]:
-    """Give every family that a query of a dashboard, a rule of a pack or a report reads."""
-    packs = (path.stem for path in sorted(PACKS.glob("*.yml")))
-    return _named((*_of_dashboards(NAMES), *_of_packs(packs))) | _of_report()
+    """Give every family that a query of a dashboard, a rule of a pack, the text of its alert or a report reads."""
+    packs = [path.stem for path in sorted(PACKS.glob("*.yml"))]
+    return _named((*_of_dashboards(NAMES), *_of_packs(packs))) | _of_texts(packs) | _of_report()
 
 
 @cache
 def read_by_fleet() -> frozenset[str]:
     """Give what the dashboards over many hosts, the pack `fleet` and a report read."""
     dashboards = [name for name in NAMES if name not in _OF_ONE_HOST]
-    return _named((*_of_dashboards(dashboards), *_of_packs(["fleet"]))) | _of_report()
+    return _named((*_of_dashboards(dashboards), *_of_packs(["fleet"]))) | _of_texts(["fleet"]) | _of_report()
 
 
 @cache
@@ -90,6 +90,16 @@ def _of_packs(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         for group in yaml.safe_load((PACKS / f"{name}.yml").read_text(encoding="utf-8"))["groups"]:
             yield from (str(rule["expr"]) for rule in group["rules"])
+
+
+def _of_texts(names: Iterable[str]) -> frozenset[str]:
+    """Give what templates of annotations ask for, such as the profile of an instance or the reason of a failure."""
+    found: set[str] = set()
+    for name in names:
+        for group in yaml.safe_load((PACKS / f"{name}.yml").read_text(encoding="utf-8"))["groups"]:
+            for rule in group["rules"]:
+                found.update(re.findall(r"\bwattledger_\w+", " ".join(rule.get("annotations", {}).values())))
+    return frozenset(found) & families().keys()
 
 
 def _relabelling(key: str, action: str, names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tests.deploy.promql_names import families
+from tests.deploy.promql_names import PACKS, families
 from tests.fleet.cardinality import SHAPES, About, budget_table, count, shapes_row, shapes_table
 from tests.fleet.document import PAGE, between
 from tests.fleet.reads import drop_config, keep_config, read_by_fleet, read_by_others, savings_table, unread
@@ -74,3 +74,10 @@ def test_what_is_dropped_is_read_by_nothing_and_what_is_read_over_many_hosts_is_
     assert key == "write_relabel_configs"
     assert all(kept.fullmatch(name) for name in (*read_by_fleet(), "up", "ALERTS", "wattledger:cluster_state_gpus"))
     assert not kept.fullmatch("wattledger_gpu_clock_hertz")
+
+
+def test_no_family_is_dropped_that_a_pack_names_be_it_in_the_text_of_an_alert() -> None:
+    _, dropped = config("drop")
+    named = {name for path in PACKS.glob("*.yml") for name in re.findall(r"\bwattledger_\w+", path.read_text())}
+    assert {"wattledger_mig_info", "wattledger_rule_failure_info"} < named
+    assert sorted(name for name in named if dropped.fullmatch(name)) == []

@@ -7,6 +7,8 @@ from .queries import HOST, KWH, RATE, Query, added, coded, kwh, now, rate
 from .sheet import Row, Sheet
 
 _GRAMS, _SUPPLY = "wattledger_emissions_grams_total", "wattledger_supply_energy_joules_total"
+_WITH_GRID = "wattledger_hourly_matched_with_grid_energy_joules_total"
+_WITH_GRID_LOAD = "wattledger_hourly_matched_with_grid_load_joules_total"
 _UP_TO = f'{HOST},boundary="$boundary"'
 _PAID = f'{_UP_TO},currency="$currency"'
 _FEED = "instance, feed, level, zone, provider"
@@ -173,6 +175,43 @@ def _supply() -> Row:
                     f'1 - sum(rate({_SUPPLY}{{{HOST},layer="grid"}}{RATE})) / ({load} > 0)', "green share", step="1h"
                 ),
                 Query(f"{matched} / ({load} > 0)", "hourly matched", step="1h"),
+                Query(
+                    f"sum(rate({_WITH_GRID}{{{HOST}}}{RATE})) / (sum(rate({_WITH_GRID_LOAD}{{{HOST}}}{RATE})) > 0)",
+                    "hourly matched with the grid",
+                    step="1h",
+                ),
+                top=1,
+            ),
+            number(
+                Look(
+                    "Hourly matched with the grid",
+                    "The 24/7 score with the carbon-free share of the grid for what came from the grid, in the shown "
+                    "time: of hours alone whose share is known. Empty without carbon.carbon_free.",
+                    units.RATIO,
+                    width=6,
+                    height=7,
+                ),
+                now(f"{added(_WITH_GRID, HOST)} / ({added(_WITH_GRID_LOAD, HOST)} > 0)"),
+            ),
+            number(
+                Look(
+                    "Load of that score",
+                    "Part of all load in the shown time that the score with the grid is of; hours whose share is not "
+                    "known are in no part of it.",
+                    units.RATIO,
+                    width=6,
+                    height=7,
+                ),
+                now(f"{added(_WITH_GRID_LOAD, HOST)} / ({added(_SUPPLY, HOST)} > 0)"),
+            ),
+            lines(
+                Look(
+                    "Carbon-free share of the grid by feed",
+                    "What each feed gives for now; the first that has a value counts.",
+                    units.RATIO,
+                    height=7,
+                ),
+                Query(f"wattledger_grid_carbon_free_ratio{{{HOST}}}", f"{_FEED_NAME} ({{{{kind}}}})"),
                 top=1,
             ),
             bars(

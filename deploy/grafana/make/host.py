@@ -292,10 +292,12 @@ def _errors() -> Row:
             lines(
                 Look(
                     "Xid errors",
-                    "Error events of the driver by NVIDIA's number, in each shown step.",
+                    "Error events of the driver by NVIDIA's number, since the books began. Each step up is one, and "
+                    "so is where a line begins.",
                     units.COUNT,
                 ),
-                Query(f"increase(wattledger_gpu_xid_errors_total{{{GPU}}}{RATE})", "GPU {{gpu}} Xid {{xid}}"),
+                # The counter is born with its first event, of which there is no increase.
+                Query(f"wattledger_gpu_xid_errors_total{{{GPU}}}", "GPU {{gpu}} Xid {{xid}}"),
             ),
             lines(
                 Look("ECC errors", "By the driver's volatile counters, in each shown step.", units.COUNT),

@@ -17,16 +17,19 @@ app.kubernetes.io/name: {{ include "wattledger.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Labels of an object: `list . LABELS`. The user's replace the chart's, but not those by which the pods are found. */}}
 {{- define "wattledger.labels" -}}
-{{ include "wattledger.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: agent
-app.kubernetes.io/part-of: wattledger
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $root := index . 0 -}}
+{{- $chart := printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- $labels := dict
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/component" "agent"
+  "app.kubernetes.io/part-of" "wattledger"
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "helm.sh/chart" $chart
+-}}
+{{- $found := include "wattledger.selectorLabels" $root | fromYaml -}}
+{{- toYaml (mergeOverwrite $labels (deepCopy (default dict $root.Values.commonLabels)) (deepCopy (default dict (index . 1))) $found) -}}
 {{- end -}}
 
 {{- define "wattledger.serviceAccountName" -}}
@@ -186,6 +189,9 @@ metricRelabelings:
 {{- end -}}
 {{- if and .Values.web.existingSecret .Values.web.config -}}
 {{- fail "web: has both existingSecret and config; leave one of them out" -}}
+{{- end -}}
+{{- if and .Values.web.existingSecret .Values.web.tlsSecret (ne .Values.web.scheme "https") -}}
+{{- fail "web.scheme: is http beside a tlsSecret, so that probes and Prometheus would be turned away; set it to https, or leave tlsSecret out" -}}
 {{- end -}}
 {{- if and .Values.mig.monitorDevices (not .Values.mig.sysAdmin) -}}
 {{- fail "mig.monitorDevices: NVIDIA's toolkit refuses a container that has NVIDIA_MIG_MONITOR_DEVICES without SYS_ADMIN; leave it out, or set mig.sysAdmin too" -}}
