@@ -75,7 +75,7 @@ def read(
             continue
         if start_ns % NS_PER_HOUR:
             gathered.skip(Skipped.BAD_TIME)
-        elif start_ns in mine:
+        elif mine.get(start_ns, False):
             gathered.skip(Skipped.DUPLICATE)
         elif asked.is_surplus(start_ns, start_ns + NS_PER_HOUR):
             mine[start_ns] = True

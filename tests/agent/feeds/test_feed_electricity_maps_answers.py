@@ -135,6 +135,12 @@ def test_only_what_is_said_to_be_measured_and_can_be_is_actual(changed: Row, kin
     assert point.kind is kind
 
 
+@pytest.mark.parametrize("values", [(None, 300), (300, None)], ids=["before", "after"])
+def test_a_row_without_a_value_does_not_hide_that_of_the_same_hour_with_one(values: tuple[int | None, ...]) -> None:
+    (point,) = _fetch(history(*(row_of(carbonIntensity=value) for value in values))).points
+    assert point.value == 300 * 1_000_000
+
+
 def test_without_a_time_of_issue_a_value_is_issued_now() -> None:
     (point,) = _fetch(history(row_of(updatedAt=...))).points
     assert point.issued_wall_ns == at(NOW)
