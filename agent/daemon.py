@@ -153,6 +153,7 @@ class Daemon:
             http_connections=stats.connections_open,
             http_requests=dict(stats.requests_total),
             http_refused=stats.refused_total,
+            web_config_ok=stats.web_config_ok,
         )
         snapshot = self._pipeline.snapshot(
             SamplerHealth(restarts=sampler.restarts, abandoned=sampler.abandoned),

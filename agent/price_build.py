@@ -88,7 +88,7 @@ def _node(config: Config, prices: Prices, *, clock: Clock, environment: Mapping[
     def web_of(entry: RedfishEntry) -> Web:
         from .feeds.web import WebSession  # noqa: PLC0415  (only where a controller is asked)
 
-        return WebSession(clock, environment, timeout_ns=entry.timeout_ns, ca_file=entry.ca_file)
+        return WebSession(clock, environment, timeout_ns=entry.timeout_ns, ca_file=entry.ca_file, asks_anew=True)
 
     return NodeDesk(
         host_meters(config.facility.node, clock=clock, web_of=web_of),

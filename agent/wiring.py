@@ -161,7 +161,7 @@ def build(
     ledger = choose_ledger(config, source.kind, clock)
     pages = PageCache(Renderer())
     dcgm = dcgm_page(config, environment)
-    site = Site(pages, now=clock.now, version=__version__, dcgm=dcgm)
+    site = Site(pages, now=clock.now, version=__version__, dcgm=dcgm, scheme=lambda: server.scheme)
     server = PageServer(config.listen, site, web_config=config.web_config)
     rules = HostRules(
         clock=clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wattledger.rules.instant import NS_PER_SECOND
@@ -56,14 +57,30 @@ _NOT_HARDWARE = {
 }
 
 
-def landing_page(snapshot: Snapshot | None, *, now: Instant, version: str, address: str, no_snapshot: str) -> bytes:
-    """Give the page as HTML bytes; *address* is the Host header, *no_snapshot* the words for having none."""
+_WEB_CONFIG = "It is wrong as it stands, and the agent would not start with it; the log has the place and the cure."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the page was asked for, as Prometheus must ask too: *address* is the Host header.
+
+    *password* says whether one was shown, *has_dcgm* whether there is a page of dcgm-exporter's names.
+    """
+
+    address: str
+    tls: bool = False
+    password: bool = False
+    has_dcgm: bool = False
+
+
+def landing_page(snapshot: Snapshot | None, *, now: Instant, version: str, asked: Asked, no_snapshot: str) -> bytes:
+    """Give the page as HTML bytes; *no_snapshot* are the words for having none."""
     parts = [_head(version)]
     if snapshot is None:
         parts.append(_banner("No data", no_snapshot, bad=True))
     else:
         parts += _body(snapshot, now)
-    parts.append(_foot(address))
+    parts.append(_foot(asked))
     return "".join(parts).encode()
 
 
@@ -90,6 +107,8 @@ def _body(snapshot: Snapshot, now: Instant) -> list[str]:
         parts.append(_banner("Ledger not writable", f"{snapshot.ledger.detail}{where}", bad=True))
     if not snapshot.config.success:
         parts.append(_banner("Configuration not in force", snapshot.config.detail, bad=True))
+    if snapshot.agent.web_config_ok is False:
+        parts.append(_banner("Web config not in force", _WEB_CONFIG, bad=True))
     parts.append(_provenance(snapshot, now))
     parts.append(alert_section(snapshot.rules, now))
     if snapshot.devices:
@@ -118,13 +137,20 @@ def _provenance(snapshot: Snapshot, now: Instant) -> str:
     return f'<p class="dim">{", ".join(facts)}</p>\n'
 
 
-def _foot(address: str) -> str:
-    target = address if _ADDRESS.fullmatch(address) else _DEFAULT_ADDRESS
+def _foot(asked: Asked) -> str:
+    target = asked.address if _ADDRESS.fullmatch(asked.address) else _DEFAULT_ADDRESS
+    more = "  scheme: https\n" if asked.tls else ""
+    more += "  basic_auth: {username: NAME, password_file: FILE}\n" if asked.password else ""
+    dcgm = (
+        '<li><a href="/dcgm/metrics">/dcgm/metrics</a>: the names of dcgm-exporter</li>\n' if asked.has_dcgm else ""
+    )
     return (
         "<h2>Pages</h2>\n<ul>\n"
         '<li><a href="/metrics">/metrics</a> for Prometheus, text or OpenMetrics</li>\n'
+        f"{dcgm}"
         '<li><a href="/-/healthy">/-/healthy</a>: the process lives</li>\n'
         '<li><a href="/-/ready">/-/ready</a>: the data is fresh</li>\n</ul>\n'
-        "<h2>Scrape it</h2>\n<pre>scrape_configs:\n- job_name: wattledger\n  static_configs:\n"
+        "<h2>Scrape it</h2>\n<pre>scrape_configs:\n- job_name: wattledger\n"
+        f"{more}  static_configs:\n"
         f'  - targets: ["{escaped(target)}"]\n</pre>\n</body>\n</html>\n'
     )

@@ -63,6 +63,6 @@ def _row(alert: AlertView, now: Instant) -> str:
     return (
         f'<tr><td><span class="alert {state}">{state}</span><small>for {since}</small></td>'
         f'<td><span class="severity {escaped(severity)}">{escaped(severity)}</span></td>'
-        f"<td>{escaped(alert.name)}</td>"
-        f"<td>{escaped(annotations.get('summary', ''))}<small>{escaped(rest)}</small></td></tr>\n"
+        f'<td class="name">{escaped(alert.name)}</td>'
+        f'<td class="wide">{escaped(annotations.get("summary", ""))}<small>{escaped(rest)}</small></td></tr>\n'
     )

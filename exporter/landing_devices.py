@@ -54,7 +54,7 @@ def device_table(devices: Sequence[DeviceView], now: Instant) -> str:
 
 def legend() -> str:
     """Give the colours of the states."""
-    words = "".join(f'<b class="{state}">{state}</b>' for state in State)
+    words = " ".join(f'<b class="{state}">{state}</b>' for state in State)  # lines are broken at spaces alone
     return (
         f'<p class="legend">Energy by state: {words}<br><span class="dim">Idle is held, allocated and parked. '
         "Avoidable is what a device held without work draws above its bare idle.</span></p>\n"

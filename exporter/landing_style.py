@@ -28,6 +28,7 @@ table.narrow{min-width:40rem}
 th,td{padding:.45rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{color:var(--dim);font-weight:600;white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.name,td.wide{overflow-wrap:anywhere}
 td.name{min-width:8rem}
 td.wide{min-width:20rem}
 td small{display:block;color:var(--dim);overflow-wrap:anywhere}
@@ -51,4 +52,4 @@ summary{cursor:pointer;white-space:nowrap}
 """
 
 # For the Content-Security-Policy: the browser applies this style sheet and no other. Computed once, held by a test.
-STYLE_SHA256 = "9YI/5v8tt7jBVI04oC9RhWxLFSuvAnL4qLwo0mFFCIg="
+STYLE_SHA256 = "BIBCnwLt4GGcWVuNCZdQdPrr+dHESOZWYkA21oIuUVc="

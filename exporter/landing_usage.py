@@ -108,7 +108,7 @@ def _row(line: _Line) -> str:
     methods = ", ".join(words for method, words in _METHODS.items() if method in line.methods)
     how = f"<small>{methods}</small>" if methods else ""
     return (
-        f"<tr><td>{escaped(line.title) or '-'}{small}</td><td>{kind}</td><td>{_gpus(line.gpus)}</td>"
+        f'<tr><td class="name">{escaped(line.title) or "-"}{small}</td><td>{kind}</td><td>{_gpus(line.gpus)}</td>'
         f'<td class="number">{kwh(line.energy_mj)} kWh{state_bar(line.energies_mj)}{how}</td>'
         f'<td class="number">{_part(line.waste_mj, line.energy_mj)}</td>'
         f'<td class="number">{_part(line.avoidable_mj, line.energy_mj)}</td></tr>\n'

@@ -19,8 +19,8 @@ It shows the last sample and is made from memory: a scrape reads no GPU and chan
 - `gpu` is the index, which may change with the next boot; `uuid` is the identity. Names and other facts are joined by
   `uuid` from `wattledger_gpu_info`.
 - Counters carry on over restarts of the agent, of the driver and of the host; the ledger keeps them. Those of the
-  agent itself (`wattledger_source_*`, `wattledger_http_*`, `wattledger_agent_*`, `wattledger_ledger_*`) begin with
-  the process.
+  agent itself (`wattledger_source_*`, `wattledger_http_*`, `wattledger_agent_*`, `wattledger_ledger_*`,
+  `wattledger_rule_*`, `wattledger_notifications_*`, `wattledger_feed_*`) begin with the process.
 - A value that could not be read is absent, and `wattledger_gpu_absent_info` tells why. It is never 0 and never an
   older value. A device that does not answer keeps `wattledger_gpu_info` and the families marked **lasting**, and
   loses the others.

@@ -21,16 +21,24 @@ NO_SNAPSHOT = "no sample yet; the daemon has just started"
 class Site:
     """The pages of one daemon: `/`, `/metrics`, `/-/healthy`, `/-/ready`; anything else is 404.
 
-    *now* gives the present moment, for the age of the data. With *dcgm* there is `/dcgm/metrics` too. A request reads
-    the snapshot and changes nothing.
+    *now* gives the present moment, for the age of the data. With *dcgm* there is `/dcgm/metrics` too. *scheme* tells
+    whether clients speak http or https with the server. A request reads the snapshot and changes nothing.
     """
 
     def __init__(
-        self, pages: PageCache, *, now: Callable[[], Instant], version: str, dcgm: DcgmPage | None = None
+        self,
+        pages: PageCache,
+        *,
+        now: Callable[[], Instant],
+        version: str,
+        dcgm: DcgmPage | None = None,
+        scheme: Callable[[], str] = lambda: "http",
     ) -> None:
         self._pages = pages
         self._now = now
         self._version = version
+        self._scheme = scheme
+        self._has_dcgm = dcgm is not None
         self._routes: dict[str, Callable[[Request], Response]] = {
             "/": self._landing,
             "/metrics": self._metrics,
@@ -83,13 +91,18 @@ class Site:
 
     def _landing(self, request: Request) -> Response:
         self._withdraw_expired()
-        from .landing import CONTENT_TYPE, HEADERS, landing_page  # noqa: PLC0415 - scrapers never load it
+        from .landing import CONTENT_TYPE, HEADERS, Asked, landing_page  # noqa: PLC0415 - scrapers never load it
 
         page = landing_page(
             self._pages.snapshot,
             now=self._now(),
             version=self._version,
-            address=request.headers.get("host", ""),
+            asked=Asked(
+                address=request.headers.get("host", ""),
+                tls=self._scheme() == "https",
+                password="authorization" in request.headers,
+                has_dcgm=self._has_dcgm,
+            ),
             no_snapshot=NO_SNAPSHOT,
         )
         return Response(200, CONTENT_TYPE, page, HEADERS)

@@ -94,6 +94,7 @@ class AgentHealth:
     http_connections: int = 0
     http_requests: dict[int, int] | None = None  # by status code
     http_refused: int = 0
+    web_config_ok: bool | None = None  # None: there is none
 
 
 @dataclass(frozen=True, slots=True)

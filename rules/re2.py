@@ -1,14 +1,16 @@
 r"""RE2's regular expressions in Python's dialect: what has no counterpart is refused, not approximated; uses unknown.
 
 Syntax: github.com/google/re2/wiki/Syntax as far as Go's regexp has it. Refused: `\p`, `\C`, `(?U)`, negated classes
-within a class, flags for the rest of a group. Python backtracks where RE2 does not: `(a+)+b` may take long on a long
-text; and where case is ignored, its `i` is also the Turkish ones, U+0130 and U+0131.
+within a class, flags for the rest of a group. Python backtracks where RE2 does not, and holds up the whole process
+while it does: `(a+)+b` and `(a|ab)+c` would take for ever on a name of 40 characters, so they are refused too. Where
+case is ignored, its `i` is also the Turkish ones, U+0130 and U+0131.
 """
 
 import re
 from dataclasses import dataclass, field
 
 _MOST_REPEATS = 1000  # regexp/syntax: "invalid repeat count" above
+_MANY = 10  # times from which on a repeat counts as one without end
 _PERL_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
 _POSIX_CLASSES = {
     "alnum": "0-9A-Za-z",
@@ -57,6 +59,32 @@ def compile_re2(pattern: str, *, matcher: bool) -> re.Pattern[str]:
 
 
 @dataclass(slots=True)
+class _Group:
+    """What matters of a group should it be repeated: the character each alternative begins with, empty where it is
+    not certain, and whether something within may be there more often or not at all.
+
+    `begins` is so before the first element of an alternative, `first` right behind it.
+    """
+
+    varies: bool = False
+    beginnings: list[str] = field(default_factory=list)
+    begins: bool = True
+    first: bool = False
+
+    def note(self, element: str) -> None:
+        """Take note of *element*: a character for itself, the empty text for one of many."""
+        if self.begins:
+            self.beginnings.append(element)
+        self.begins, self.first = False, self.begins
+
+    def is_ambiguous(self) -> bool:
+        """Tell whether a repeat of the group may match the same text in many ways."""
+        several = len(self.beginnings) > 1
+        alike = "" in self.beginnings or len(set(self.beginnings)) < len(self.beginnings)
+        return self.varies or (several and alike)
+
+
+@dataclass(slots=True)
 class _Translation:
     """A walk over the pattern that writes Python's form of it; `at` is the next character to read."""
 
@@ -66,6 +94,8 @@ class _Translation:
     at: int = 0
     out: list[str] = field(default_factory=list)
     repeatable: bool = False  # whether a quantifier may follow
+    groups: list[_Group] = field(default_factory=list)  # those that are open, the innermost last
+    closed: _Group | None = None  # the one that a quantifier here would repeat
 
     def run(self) -> str:
         if self.matcher:
@@ -83,11 +113,16 @@ class _Translation:
         self.out.append(text)
         self.at += length
         self.repeatable = repeatable
+        self.closed = None
 
     def _step(self, character: str) -> None:
+        self._note(character)
         match character:
-            case "." | ")":
+            case ".":
                 self._emit(character, 1, repeatable=True)
+            case ")":
+                self._emit(character, 1, repeatable=True)
+                self._close()
             case "|":
                 self._emit(character, 1, repeatable=False)
             case "^" | "$":
@@ -104,6 +139,27 @@ class _Translation:
             case _:
                 self._emit(re.escape(character), 1, repeatable=True)
 
+    def _close(self) -> None:
+        self.closed = self.groups.pop() if self.groups else None
+        if self.closed is not None and self.groups and self.closed.is_ambiguous():
+            self.groups[-1].varies = True
+
+    def _note(self, character: str) -> None:
+        """Tell the open group what comes next in it."""
+        if not self.groups:
+            return
+        group = self.groups[-1]
+        if character in ("|", ")"):
+            group.note("")  # it counts where the alternative is empty
+            group.begins = True
+        elif character in ("*", "?", "{") and group.first:
+            group.beginnings[-1] = ""
+        elif character == "\\":
+            following = self.pattern[self.at + 1 : self.at + 2]
+            group.note("" if following.isalnum() else following)
+        else:
+            group.note("" if character in (".", "[", "(", "^", "$") else character.casefold())
+
     def _open(self) -> None:
         group = _GROUP.match(self.pattern, self.at)
         if group is None:
@@ -118,6 +174,7 @@ class _Translation:
         else:
             opening = f"(?P<{name}>" if name else "("
         self._emit(opening, len(group[0]), repeatable=False)
+        self.groups.append(_Group())
 
     def _refuse_lines(self, group: str, flags: str) -> None:
         """Refuse the flag m, but for all of a pattern that is no matcher's."""
@@ -138,8 +195,23 @@ class _Translation:
                 raise Re2Error(f"invalid repeat count {text}, {_MOST_REPEATS} is the most")
         if not self.repeatable:
             raise Re2Error(f"nothing that {text} could repeat")
+        self._repeat(text)
         lazy = "?" if self.pattern.startswith("?", self.at + len(text)) else ""
         self._emit(text + lazy, len(text + lazy), repeatable=False)
+
+    def _repeat(self, text: str) -> None:
+        """Note a repeat, and refuse it where backtracking may take for ever."""
+        repeat = _REPEAT.fullmatch(text)
+        least, most = (repeat[1], repeat[1] if repeat[2] is None else repeat[2]) if repeat else ("", "")
+        few = text == "?" or (most and int(most) < _MANY)
+        if not few and self.closed is not None and self.closed.is_ambiguous():
+            raise Re2Error(
+                f"the group before {text} holds something of any length or alternatives that may begin alike, which "
+                "may take long, if not for ever; write it as one class, such as [a-z0-9-]+"
+            )
+        if not least or least != most:
+            for group in self.groups:
+                group.varies = True
 
     def _escape(self) -> None:
         letter = self.pattern[self.at + 1 : self.at + 2]

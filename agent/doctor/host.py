@@ -7,6 +7,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from wattledger.agent.host_energy.hwmon import HwmonMeter
+from wattledger.agent.host_energy.rapl import HIDDEN, HIDDEN_CURE, RaplMeter
+from wattledger.agent.ledger import LEDGER_NAME
 from wattledger.agent.ledger.lock import LOCK_NAME
 
 from .finding import Finding, limited, missing, present
@@ -34,9 +37,22 @@ def check_state(at: Surroundings) -> Iterator[Finding]:
             essential=True,
         )
         return
+    closed = [name for name in (LEDGER_NAME, LOCK_NAME) if _is_closed(at, at.state_dir / name)]
+    if closed:
+        yield missing(
+            "state directory",
+            f"{at.state_dir}: this user may not write {' and '.join(closed)}, which another user has made",
+            f"run doctor as the agent's user; if it is, chown -R USER {at.state_dir}",
+            essential=True,
+        )
+        return
     will = "" if folder == at.state_dir else ", will be made"
     yield present("state directory", f"{at.state_dir}{will}", essential=True)
     yield _lock(at.state_dir)
+
+
+def _is_closed(at: Surroundings, file: Path) -> bool:
+    return os.path.lexists(file) and not at.may(file, os.R_OK | os.W_OK)
 
 
 def _lock(state_dir: Path) -> Finding:
@@ -102,6 +118,9 @@ def check_systemd(at: Surroundings) -> Iterator[Finding]:
 def check_rapl(at: Surroundings) -> Iterator[Finding]:
     """Say whether processor and memory energy can be read."""
     domains = sorted((at.roots.sys / "class/powercap").glob("intel-rapl*/energy_uj"))
+    if not domains and RaplMeter(at.roots.sys).is_hidden():
+        yield limited("CPU energy (RAPL)", HIDDEN, HIDDEN_CURE)
+        return
     if not domains:
         yield missing(
             "CPU energy (RAPL)", "no powercap domain: a virtual machine, or no driver", "modprobe intel_rapl_msr"
@@ -117,6 +136,17 @@ def check_rapl(at: Surroundings) -> Iterator[Finding]:
         )
     else:
         yield present("CPU energy (RAPL)", names)
+
+
+def check_hwmon(at: Surroundings) -> Iterator[Finding]:
+    """Say which sensors of the kernel measure the node or a part of it."""
+    domains = HwmonMeter(at.roots.sys).domains()
+    if domains:
+        yield present("node power (hwmon)", ", ".join(domains))
+    else:
+        yield missing(
+            "node power (hwmon)", "no sensor that is known to measure the node", "modprobe acpi_power_meter"
+        )
 
 
 def check_ipmi(at: Surroundings) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from .boards import check_boards, merged
 from .driver import check_binding, check_library, check_module, check_mps, check_nodes, check_nvml
 from .exporter import check_exporter
 from .finding import Finding, missing, present
-from .host import check_ipmi, check_port, check_rapl, check_state, check_systemd
+from .host import check_hwmon, check_ipmi, check_port, check_rapl, check_state, check_systemd
 from .look import LIMIT_S, look_in_child
 from .surroundings import Access, HasModule, Roots, Surroundings, has_module
 from .table import as_json as json_of
@@ -47,6 +47,7 @@ CHECKS: tuple[Check, ...] = (
     check_port,
     check_systemd,
     check_rapl,
+    check_hwmon,
     check_ipmi,
 )
 # What only the driver's own library needs: not essential where an exporter is read in its place.

@@ -32,6 +32,7 @@ class WebSession:
 
     *timeout_ns* is for all of a request but the look-up of a name, which cannot be cut short. TLS is verified by the
     system's CAs, or those of *ca_file*. *environment* names the proxies. *body_bytes* limits an unpacked body.
+    With *asks_anew* it never asks whether a body changed: for servers whose ETag is not of all that they measure.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class WebSession:
         timeout_ns: int = 10 * NS_PER_SECOND,
         ca_file: Path | None = None,
         body_bytes: int = BODY_BYTES,
+        asks_anew: bool = False,
     ) -> None:
         self._clock = clock
         self._environment = environment
         self._timeout_ns = timeout_ns
         self._ca_file = ca_file
         self._body_bytes = body_bytes
+        self._asks_anew = asks_anew
         self._cache: WebCache | None = None
 
     def get(
@@ -79,7 +82,8 @@ class WebSession:
             if kept is None:
                 raise FeedError(Trouble.INVALID, f"{place.shown}: it says 304, unchanged, and was not asked that")
             return Response(*kept, unchanged=True)
-        self._cache.put(key, reply.body, reply.headers)
+        if not self._asks_anew:
+            self._cache.put(key, reply.body, reply.headers)
         return Response(reply.body, reply.headers)
 
     def post(self, url: str, body: bytes, *, content_type: str, headers: Mapping[str, str] | None = None) -> Response:

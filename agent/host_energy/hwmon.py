@@ -25,6 +25,8 @@ _AMD_SOCKET = re.compile(r"Esocket(?P<number>[0-9]+)")
 # The input of a power supply is the mains or a supply with high-voltage DC; converters on boards have 12 to 54 V.
 _SUPPLY_LEAST_MILLIVOLTS = 80_000
 _UW_PER_MW = 1_000
+# What _PMM gives when it cannot tell (ACPI 6.5, 10.4.1: 0xFFFFFFFF mW), as kernels pass it on (lm-sensors #460).
+_CANNOT_TELL_UW = 0xFFFF_FFFF * _UW_PER_MW
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class HwmonMeter:
         """Tell whether the host has a sensor that is known here."""
         return bool(self._find())
 
+    def domains(self) -> list[str]:
+        """Give what the sensors that are known here measure; reads none of them."""
+        return [sensor.domain for sensor in self._find()]
+
     def read(self, at: Instant) -> tuple[NodeReading, ...]:
         """Give the sensors' values. Raises SourceError where none can be read.
 
@@ -68,8 +74,8 @@ class HwmonMeter:
             except ValueError as error:
                 failure = SourceError(Gap.FAILED, str(error))
             else:
-                if value == 0 and not sensor.counts:
-                    failure = SourceError(Gap.FAILED, f"{sensor.value.path}: 0 W, which no running host takes")
+                if not sensor.counts and (value == 0 or value >= _CANNOT_TELL_UW):
+                    failure = SourceError(Gap.FAILED, f"{sensor.value.path}: {_why_no_power(value)}")
                     continue
                 readings.append(self._reading(sensor, value, at))
         if failure is not None and not readings:
@@ -111,6 +117,10 @@ class HwmonMeter:
         # Several meters without a name cannot be told apart, so none of them is that of the node.
         found.update((sensor.domain, sensor) for sensor in meters if sensor.domain != NODE or len(nodes) == 1)
         return tuple(found.values())
+
+
+def _why_no_power(value_uw: int) -> str:
+    return "0 W, which no running host takes" if value_uw == 0 else f"{value_uw} uW, by which a meter says it failed"
 
 
 def _place(chip: Path) -> tuple[str, int, str]:

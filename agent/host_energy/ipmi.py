@@ -140,6 +140,10 @@ class IpmiMeter:
             raise SourceError(
                 Gap.UNSUPPORTED, "the management controller does not measure power (DCMI power reading is not active)"
             )
+        if reading.power_watts == wire.NO_POWER_WATTS:
+            raise SourceError(
+                Gap.FAILED, f"the management controller has no power ({reading.power_watts} W, which stands for none)"
+            )
         return (NodeReading(NODE, self.source, at, power_mw=reading.power_watts * 1000, period_ns=self._period_ns),)
 
     def close(self) -> None:

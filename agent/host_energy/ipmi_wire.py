@@ -33,6 +33,8 @@ _SYSTEM_STATISTICS = 0x01
 # Completion code, group, power now, least, most, average (W), time of the controller (s), period (ms), state.
 _POWER_READING = struct.Struct("<BBHHHHIIB")
 _MEASURING = 0x40
+# All bits set: what some controllers say for ever, in place of a power.
+NO_POWER_WATTS = 0xFFFF
 _COMPLETION = {
     0xC0: "the management controller is busy",
     0xC1: "the management controller does not know DCMI",

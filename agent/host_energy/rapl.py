@@ -17,6 +17,10 @@ from .sysfs import Attribute, number_of, text_of
 _CONTROLS = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")
 _ZONE = re.compile(r"(?P<control>intel-rapl(?:-tpmi|-mmio)?):(?P<zone>[0-9]+)(?P<sub>:[0-9]+)?")
 _PACKAGE = re.compile(r"package-(?P<number>[0-9]+(?:-die-[0-9]+)?)")
+HIDDEN = "hidden by the container runtime (/sys/devices/virtual/powercap)"
+HIDDEN_CURE = (
+    "with docker --security-opt systempaths=unconfined; in a pod ask the management controller by Redfish instead"
+)
 _CURE = "give the unit AmbientCapabilities=CAP_DAC_READ_SEARCH, or run as root"
 
 
@@ -41,12 +45,18 @@ class RaplMeter:
         """Tell whether the host has such counters, readable or not."""
         return bool(self._find())
 
+    def is_hidden(self) -> bool:
+        """Tell whether there are links to such counters alone, of a container that may not see where they lead."""
+        return any(_ZONE.fullmatch(path.name) and not path.exists() for path in _folders(self._folder))
+
     def read(self, at: Instant) -> tuple[NodeReading, ...]:
         """Give the counters. Raises SourceError where none can be read."""
         if self._zones is None:
             self._zones = self._find()
         if not self._zones:
             self._zones = None
+            if self.is_hidden():
+                raise SourceError(Gap.NO_PERMISSION, f"{self._folder}: {HIDDEN}; {HIDDEN_CURE}")
             raise SourceError(Gap.UNSUPPORTED, f"{self._folder} has no RAPL domain; modprobe intel_rapl_msr")
         readings: list[NodeReading] = []
         failure: SourceError | None = None

@@ -10,13 +10,12 @@ from wattledger.rules.quantity import Gap
 
 from ..feeds.base import FeedError, Secret, Trouble, Web
 from ..sources.base import SourceError
-from .redfish_tree import Route, find_route, metered_by
+from .redfish_tree import SERVICE_ROOT, Route, find_route, metered_by
 from .redfish_values import Document, decode
 
 _log = logging.getLogger(__name__)
 
 PERIOD_NS = 30 * NS_PER_SECOND
-_ROOT = "/redfish/v1/"
 _LONGEST_PATH = 512
 _HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
 _GAPS = {
@@ -89,8 +88,8 @@ class RedfishMeter:
 
     def _get(self, path: str) -> Document:
         # Links come from the controller: none may lead the credentials elsewhere.
-        if not f"{path}/".startswith(_ROOT) or len(path) > _LONGEST_PATH or ".." in path or not path.isascii():
-            raise FeedError(Trouble.INVALID, f"a link leads to {path[:80]!r}, which is not below {_ROOT}")
+        if not f"{path}/".startswith(SERVICE_ROOT) or len(path) > _LONGEST_PATH or ".." in path or not path.isascii():
+            raise FeedError(Trouble.INVALID, f"a link leads to {path[:80]!r}, which is not below {SERVICE_ROOT}")
         headers, basic = self._credentials()
         response = self._web.get(self._access.url.rstrip("/") + path, headers=headers, basic=basic)
         try:

@@ -11,8 +11,10 @@ from .redfish_values import Document, Metered
 Get = Callable[[str], Document]
 """Gives the document at a path. Raises FeedError."""
 
-CHASSIS = "/redfish/v1/Chassis"
-_MOST_MEMBERS = 64
+SERVICE_ROOT = "/redfish/v1/"
+CHASSIS = "/redfish/v1/Chassis"  # where the root does not tell
+_MOST_MEMBERS = 256  # a baseboard of GPUs alone lists dozens of chassis
+_MOST_PAGES = 32
 # Chassis that are parts of a node, or that hold several.
 _NOT_A_NODE = frozenset(
     {
@@ -81,11 +83,15 @@ def metered_by(route: Route, get: Get) -> Metered:
 
 def find_route(get: Get, *, chassis: str = "") -> Route:
     """Give the way to the power of the node, of the chassis called *chassis* if given. Raises FeedError."""
-    members = values.links(get(CHASSIS))[:_MOST_MEMBERS]
+    members = _members(_collection(get), get)
     if chassis:
         members = [path for path in members if _name(path) == chassis]
         if not members:
             raise FeedError(Trouble.NOT_FOUND, f"there is no chassis {chassis}; name one of facility.node.redfish")
+    if len(members) > _MOST_MEMBERS:
+        # Of a part of the list, what is inside of what would not be known.
+        told = f"there are {len(members)} chassis; name the node's with facility.node.redfish.chassis"
+        raise FeedError(Trouble.INVALID, told)
     known = [_Chassis(path, get(path)) for path in members]
     wanted = known if chassis else _nodes(known)
     found = [candidate for one in wanted if (candidate := _candidate(one, get)) is not None]
@@ -100,13 +106,39 @@ def find_route(get: Get, *, chassis: str = "") -> Route:
     return found[0].route
 
 
+def _collection(get: Get) -> str:
+    """Give the path of the list of chassis as the controller writes it."""
+    try:
+        return values.link(get(SERVICE_ROOT), "Chassis") or CHASSIS
+    except FeedError as error:
+        if error.trouble not in _NOT_HERE:
+            raise
+        return CHASSIS
+
+
+def _members(path: str, get: Get) -> list[str]:
+    """Give the paths in the list at *path*, of all its pages; none without a path."""
+    found: list[str] = []
+    asked: set[str] = set()
+    while path and path not in asked and len(asked) < _MOST_PAGES:
+        asked.add(path)
+        page = get(path)
+        found += values.links(page)
+        path = values.text(page, "Members@odata.nextLink")
+    return found
+
+
 def _nodes(known: list[_Chassis]) -> list[_Chassis]:
     """Leave out what is part of a node, by its kind or by what it is inside of, and what holds several nodes."""
     if len(known) == 1:
         return known
     single = [one for one in known if one.kind != _SEVERAL_NODES]
-    holders = {one.path for one in single}
-    return [one for one in single if one.kind not in _NOT_A_NODE and values.inside(one.document) not in holders]
+    holders = {one.path.rstrip("/") for one in single}
+    return [
+        one
+        for one in single
+        if one.kind not in _NOT_A_NODE and values.inside(one.document).rstrip("/") not in holders
+    ]
 
 
 def _candidate(chassis: _Chassis, get: Get) -> _Candidate | None:
@@ -150,7 +182,7 @@ def _or_none(find: Callable[[Document, Get], tuple[str, ...]], document: Documen
 def _sensors(document: Document, get: Get) -> tuple[str, ...]:
     """Give the sensors that are called after the power of the whole."""
     collection = values.link(document, "Sensors")
-    listed = values.links(get(collection)) if collection else []
+    listed = _members(collection, get)
     return tuple(path for path in listed if _name(path).lower().translate(_PLAIN) in _TOTAL_POWER)
 
 
@@ -161,8 +193,11 @@ def _supplies(document: Document, get: Get) -> tuple[str, ...]:
     """Give the metrics of every power supply that is plugged in; none where one has none."""
     subsystem = values.link(document, "PowerSubsystem")
     collection = values.link(get(subsystem), "PowerSupplies") if subsystem else ""
+    members = _members(collection, get)
+    if len(members) > _MOST_MEMBERS:
+        return ()
     paths: list[str] = []
-    for member in values.links(get(collection))[:_MOST_MEMBERS] if collection else ():
+    for member in members:
         supply = get(member)
         if values.is_absent(supply):
             continue

@@ -85,7 +85,10 @@ def is_absent(document: Document) -> bool:
 
 
 def link(document: Document, name: str) -> str:
-    """Give the path of the document that *name* leads to, empty where there is none."""
+    """Give the path of the document that *name* leads to, empty where there is none.
+
+    As the controller writes it: iLO answers a path without the slash at its end with a redirect alone.
+    """
     return _path(document.get(name))
 
 
@@ -110,7 +113,7 @@ def _path(item: object) -> str:
     if not isinstance(item, dict):
         return ""
     path = item.get("@odata.id")
-    return path.partition("#")[0].rstrip("/") if isinstance(path, str) else ""
+    return path.partition("#")[0] if isinstance(path, str) else ""
 
 
 def _below(document: Document, *names: str) -> object:

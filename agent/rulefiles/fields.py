@@ -9,7 +9,9 @@ from wattledger.rules.templates import parse_duration_ms
 from ..config.document import Entry, Kind, Mapping, Node, Scalar, Sequence
 from ..config.problem import Place, Problem, guess, quoted
 
-_INTEGER = re.compile(r"[+-]?[0-9][0-9_]*")
+# A zero before other digits makes it octal in YAML, which nobody means.
+_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9_]*)", re.ASCII)
+_LARGEST = 2**63 - 1  # Go's int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,10 @@ def _entry_text(entry: Entry, key: str, problems: Problems) -> Written | None:
 def _integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"{quoted(text)} is not a whole number; write one such as 10")
-    return int(text.replace("_", ""))
+    value = int(text.replace("_", ""))
+    if abs(value) > _LARGEST:
+        raise ValueError(f"{quoted(text)} is larger than a number can be; write one such as 10")
+    return value
 
 
 def _is_null(node: Node) -> bool:

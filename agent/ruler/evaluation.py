@@ -94,10 +94,9 @@ class Evaluation:
             gone.engine.end(self._history, now_ms)
 
     def begun_anew(self, now_ms: int) -> "Evaluation":
-        """Give the same rules with a new history, their alerts as after a restart, and the counts going on."""
-        fresh = Evaluation(
-            self._settings, ledger=self._ledger, memory=self.memories(), now_ms=now_ms, reader=self._reader
-        )
+        """Give the same rules after the clock was set back: a new history, the same alerts, the counts going on."""
+        memory = {key: memory.moved(now_ms) for key, memory in self.memories().items()}
+        fresh = Evaluation(self._settings, ledger=self._ledger, memory=memory, now_ms=now_ms, reader=self._reader)
         fresh._history.count_on(self._history)
         for group, former in zip(fresh._groups, self._groups, strict=True):
             group.engine.count_on(former.engine)
@@ -125,10 +124,18 @@ class Evaluation:
         outcomes: list[RuleOutcome] = []
         for group, moment in due:
             started_ns = monotonic_ns()
+            self._pass_over_a_gap(group.engine, at_ms)
             outcomes += group.engine.evaluate(self._history, at_ms, missed=moment.missed)
             group.duration_ns = monotonic_ns() - started_ns
             group.last_ms = moment.at_ms
         return outcomes
+
+    def _pass_over_a_gap(self, engine: GroupEngine, at_ms: int) -> None:
+        # After a lookback without a sample every series would have been gone: no alert has waited over that time.
+        hold_ms = self._settings.hold_of(engine.group)
+        longest_ms = max(hold_ms, self._settings.engine.lookback_ms)
+        if engine.last_at_ms is not None and at_ms - engine.last_at_ms > longest_ms:
+            engine.pass_over(at_ms, hold_ms=hold_ms)
 
     def memories(self) -> dict[str, GroupMemory]:
         """Give what has to outlive the process, of the groups that have any."""

@@ -4,7 +4,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from wattledger.exporter.delivery import Receiver, ReceiverError, ReceiverKind, check_receivers
+from wattledger.exporter.delivery import Receiver, ReceiverError, ReceiverKind, check_receivers, told_apart
 from wattledger.rules.alerting import EngineSettings, ExternalNames
 from wattledger.rules.promql.model import Labels
 
@@ -47,11 +47,11 @@ def receivers_of(alerts: Alerts) -> tuple[Receiver, ...]:
         for number, endpoint in enumerate(endpoints):
             try:
                 receivers.append(_receiver(kind, endpoint))
-                check_receivers(receivers)
+                check_receivers(told_apart(receivers))
             except ReceiverError as error:
                 origin = Origin("configuration", Path())
                 raise ConfigError((Problem(Place(origin), f"alerts.{kind}s[{number}]", str(error)),)) from None
-    return tuple(receivers)
+    return told_apart(receivers)
 
 
 def _external_labels(config: Config, host_name: str) -> Labels:

@@ -59,6 +59,7 @@ class Ruler:
         self._passed_ms = _ms(clock.now())
         self._evaluation = Evaluation(plan.settings, ledger=ledger, memory=self._saved, now_ms=self._passed_ms)
         self._health = self._evaluation.health()
+        self._is_failing = False
         self._thread = threading.Thread(target=self._run, name="rules", daemon=True)
 
     def start(self) -> None:
@@ -97,7 +98,7 @@ class Ruler:
         self._delivery.close(drain_ns=DRAIN_NS)
 
     def _run(self) -> None:
-        self._tell(_ms(self._clock.now()))
+        self._tell(_ms(self._clock.now()), from_before=True)
         while not self._closing:
             self._wake.clear()
             self._take_plan()
@@ -105,7 +106,17 @@ class Ruler:
             next_ms = self._evaluation.next_ms(_ms(now))
             wait_ns = _IDLE_NS if next_ms is None else next_ms * NS_PER_MS - now.wall_ns
             if not self._clock.wait_until(now.mono_ns + wait_ns, self._wake):
-                self.evaluate()
+                self._evaluate_or_log()
+
+    def _evaluate_or_log(self) -> None:
+        try:
+            self.evaluate()
+            self._is_failing = False
+        except Exception:  # the loop's guard: without it no alert would ever come again
+            if not self._is_failing:
+                logger.exception("rules problem=an evaluation failed, alerts do not come; it is tried again")
+            self._is_failing = True
+            self._clock.wait_until(self._clock.now().mono_ns + _IDLE_NS, self._wake)
 
     def evaluate(self) -> None:
         """Evaluate what is due now, have it stored, and tell receivers."""
@@ -131,7 +142,7 @@ class Ruler:
             plan, self._pending = self._pending, None
         if plan is not None:
             self._plan = plan
-            self._delivery.apply(plan.receivers)
+            self._delivery.apply(plan.receivers, external_url=plan.telling.generator_url)
             self._evaluation.apply(plan.settings, _ms(self._clock.now()))
             self._health = self._evaluation.health()
 
@@ -148,13 +159,14 @@ class Ruler:
         if not stored:
             logger.warning("alerts are told before they are stored: the ledger does not answer")
 
-    def _tell(self, now_ms: int) -> None:
-        notices = [self._notice(alert) for _, alert in self._evaluation.take_due(now_ms)]
+    def _tell(self, now_ms: int, *, from_before: bool = False) -> None:
+        due = self._evaluation.take_due(now_ms)
+        notices = [self._notice(alert, from_before=from_before) for _, alert in due]
         self._delivery.hand_over(notices)
         if self._plan.telling.log:
             self._alert_log.note(notices)
 
-    def _notice(self, alert: Alert) -> Notice:
+    def _notice(self, alert: Alert, *, from_before: bool) -> Notice:
         resolved = alert.resolved_at_ms is not None
         ends_at_ms = alert.resolved_at_ms if alert.resolved_at_ms is not None else alert.valid_until_ms
         labels = dict(self._plan.telling.external_labels) | dict(alert.labels)
@@ -165,6 +177,7 @@ class Ruler:
             ends_at_ms=0 if ends_at_ms is None else ends_at_ms,
             resolved=resolved,
             generator_url=self._plan.telling.generator_url,
+            from_before=from_before,
         )
 
     def _log_failures(self, outcomes: Sequence[RuleOutcome]) -> None:

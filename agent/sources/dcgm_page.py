@@ -162,7 +162,7 @@ _HIGHEST_TAKEN: Final = _OF_PODS_TOO | {Quantity.ENERGY_MJ}
 
 
 def _read(row: Row, cells: Mapping[str, list[float]], where: Sequence[str]) -> int | float | Gap:
-    """Give the first value; the highest of a counter that is repeated, which never falls, and of what pods have too."""
+    """Give the first value; the highest of what pods have too, and of a counter, so that it never falls."""
     reads = [row.read(raw) for instance in where for raw in cells.get(instance, ())]
     values = [read for read in reads if not isinstance(read, Gap)]
     if values:

@@ -198,4 +198,10 @@ AGENT_FAMILIES = (
         "Unix time at which the configuration in force was loaded.",
         lambda snapshot: _maybe_seconds(snapshot.config.loaded_wall_ns or None),
     ),
+    host_value(
+        "wattledger_web_config_last_reload_successful",
+        "Whether the web config and its certificates as they stand are in force (1), or older ones because these are "
+        "wrong (0), with which the agent would not start. Absent without a web config.",
+        lambda snapshot: None if snapshot.agent.web_config_ok is None else int(snapshot.agent.web_config_ok),
+    ),
 )

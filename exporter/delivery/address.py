@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
+from zlib import crc32
 
 _PORTS = {"http": 80, "https": 443}
 _ALERTS_PATH = "/api/v2/alerts"  # Alertmanager's OpenAPI, operation postAlerts
 _SENDABLE = re.compile(r"[!-~]*")
+# Long, with a digit or both cases: services that take Alertmanager's webhook have their key in the path.
+_KEY = re.compile(r"(?=.*[0-9]|.*[a-z].*[A-Z]|.*[A-Z].*[a-z]).{16,}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 
 
@@ -60,12 +63,14 @@ def read_address(url: str) -> Address:
     default = _PORTS[parts.scheme]
     if port is not None and port != default:
         shown += f":{port}"
-    name = f"{parts.scheme}://{shown}{parts.path}"
+    keys = tuple(segment for segment in parts.path.split("/") if _KEY.fullmatch(segment))
+    path = "/".join(_masked(segment) if segment in keys else segment for segment in parts.path.split("/"))
+    name = f"{parts.scheme}://{shown}{path}"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _SENDABLE.fullmatch(target):
         raise ValueError("path or query of the URL has a character that no request may have; percent-encode it")
     login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    secrets = (parts.query, parts.username or "", parts.password or "", *(login or ()))
+    secrets = (parts.query, *keys, parts.username or "", parts.password or "", *(login or ()))
     return Address(
         tls=parts.scheme == "https",
         host=host,
@@ -76,3 +81,8 @@ def read_address(url: str) -> Address:
         login=login,
         secrets=tuple(secret for secret in secrets if secret),
     )
+
+
+def _masked(secret: str) -> str:
+    """Give what tells *secret* from another, too little of it to find it by."""
+    return f"***{crc32(secret.encode()) & 0xFFFF:04x}"

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wattledger.rules.instant import NS_PER_SECOND
 
@@ -30,6 +31,18 @@ def check_receivers(receivers: Sequence[Receiver]) -> None:
         seen.add(_identity(receiver))
 
 
+def told_apart(receivers: Sequence[Receiver]) -> tuple[Receiver, ...]:
+    """Give *receivers*, those whose URLs differ in what is not shown numbered behind their name: `http://host/#2`."""
+    urls: dict[tuple[ReceiverKind, str], list[str]] = {}
+    made = []
+    for receiver in receivers:
+        same = urls.setdefault(_identity(receiver), [])
+        numbered = bool(same) and receiver.url not in same
+        same.append(receiver.url)
+        made.append(replace(receiver, name=f"{receiver.name}#{len(same)}") if numbered else receiver)
+    return tuple(made)
+
+
 class Delivery:
     """What becomes of notices. `hand_over` and `stats` are for any thread and wait for no receiver.
 
@@ -47,12 +60,11 @@ class Delivery:
     ) -> None:
         self._clock = clock
         self._capacity = queue_capacity
-        self._external_url = external_url
         self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._closed = False
         self._couriers: tuple[Courier, ...] = ()
-        self.apply(receivers)
+        self.apply(receivers, external_url=external_url)
 
     def hand_over(self, notices: Sequence[Notice]) -> None:
         """Take in the newest states of alerts for all receivers."""
@@ -61,7 +73,7 @@ class Delivery:
             for courier in self._couriers:
                 courier.hand_over(fixed)
 
-    def apply(self, receivers: Sequence[Receiver]) -> None:
+    def apply(self, receivers: Sequence[Receiver], *, external_url: str = "") -> None:
         """Go on with *receivers*: those of the same kind and name keep queue and counters. Raises ReceiverError.
 
         What waits for a receiver that is gone is not sent.
@@ -70,6 +82,7 @@ class Delivery:
         with self._lock:
             if self._closed:
                 return
+            self._external_url = external_url
             former = {_identity(courier.receiver): courier for courier in self._couriers}
             couriers = []
             for receiver in receivers:
@@ -113,7 +126,7 @@ class Delivery:
             case ReceiverKind.ALERTMANAGER:
                 outbox = AlertmanagerOutbox(receiver, capacity=self._capacity)
             case ReceiverKind.WEBHOOK:
-                outbox = WebhookOutbox(receiver, capacity=self._capacity, external_url=self._external_url)
+                outbox = WebhookOutbox(receiver, capacity=self._capacity, external_url=lambda: self._external_url)
         return Courier(receiver, outbox, clock=self._clock, capacity=self._capacity, patience=self._patience)
 
 

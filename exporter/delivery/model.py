@@ -38,7 +38,7 @@ class Notice:
     """One alert as receivers are told of it; external labels are among *labels* already. Times in Unix ms.
 
     *ends_at_ms* is when a resolved alert ended; of a firing one, until when a receiver that hears nothing more may
-    take it as firing.
+    take it as firing. *from_before* is so of what the process before has left: what it had told of it is not known.
     """
 
     labels: Labels
@@ -47,6 +47,7 @@ class Notice:
     ends_at_ms: int
     resolved: bool
     generator_url: str = ""
+    from_before: bool = False
 
     def over(self, wall_ns: int) -> bool:
         """Tell whether *ends_at_ms* has come."""
@@ -73,10 +74,11 @@ class ReceiverError(ValueError):
 class Receiver:
     """One configured receiver. Raises ReceiverError where the fields contradict each other.
 
-    *name* is the value of the label `receiver`; left empty it is the URL without user info, query and fragment. Kind
-    and name together are the identity: after a reload the same receiver keeps its queue and its counters. The files
-    are read at each use, so that a secret or certificate that was replaced is used without a reload. *repeat_ns*,
-    *send_resolved*: as Alertmanager's `repeat_interval` and `send_resolved`; *repeat_ns* counts for webhooks only.
+    *name* is the value of the label `receiver`; left empty it is the URL without user info, query and fragment, and
+    with masks for parts of its path that look like a key. Kind and name together are the identity: after a reload the
+    same receiver keeps its queue and its counters. The files are read at each use, so that a secret or certificate
+    that was replaced is used without a reload. *repeat_ns*, *send_resolved*: as Alertmanager's `repeat_interval` and
+    `send_resolved`; *repeat_ns* counts for webhooks only.
     """
 
     kind: ReceiverKind

@@ -6,7 +6,7 @@ a group is told when an alert in it begins or ends, and again every repeat inter
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -64,7 +64,7 @@ class WebhookOutbox:
     Beyond that a new alert is the one dropped: to forget one that was told would mean to tell it anew for ever.
     """
 
-    def __init__(self, receiver: Receiver, *, capacity: int, external_url: str = "") -> None:
+    def __init__(self, receiver: Receiver, *, capacity: int, external_url: Callable[[], str] = str) -> None:
         self._receiver = receiver
         self._capacity = capacity
         self._external_url = external_url
@@ -82,7 +82,7 @@ class WebhookOutbox:
     def put(self, notice: Notice) -> None:
         name = value_of(notice.labels, "alertname")
         group = self._groups.get(name)
-        if notice.resolved:
+        if notice.resolved and not notice.from_before:
             if group is not None:
                 self._end(group, notice)
                 self._tidy(name, group)
@@ -92,7 +92,12 @@ class WebhookOutbox:
                 self.dropped += 1
                 return
             group = self._groups.setdefault(name, _Group())
-        group.alerts[notice.labels] = notice
+        if notice.resolved:  # the process before may have told of its beginning, and nobody else tells of its end
+            group.known |= {notice.labels}
+            self._end(group, notice)
+            self._tidy(name, group)
+        else:
+            group.alerts[notice.labels] = notice
 
     def due_ns(self, now: Instant) -> int | None:
         due = [
@@ -113,7 +118,7 @@ class WebhookOutbox:
                 notices = tuple(sorted(group.alerts.values(), key=_order))
                 group.known |= {notice.labels for notice in notices if not notice.resolved}
                 self._out = _Out(name, notices)
-                telling = Telling(self._receiver.name, name, notices, self._external_url)
+                telling = Telling(self._receiver.name, name, notices, self._external_url())
                 return Parcel(len(notices), partial(encode_telling, telling))
         return None
 
@@ -132,7 +137,10 @@ class WebhookOutbox:
         self._tidy(out.name, group)
 
     def returned(self) -> None:
-        self._take_out()
+        # The others come first now: one group that the webhook always fails at must not keep them from it.
+        out, group = self._take_out()
+        if group is not None:
+            self._groups[out.name] = self._groups.pop(out.name)
 
     def refused(self, now: Instant) -> None:
         # The alerts stay: nobody else tells the webhook of an end. The group rests, so that others get their turn.

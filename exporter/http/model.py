@@ -111,7 +111,8 @@ class ServerStats:
     """What the server counted since its start; *refused* never got a request answered for want of room.
 
     *evicted* gave their place to a newer connection, *timed_out* ran into a deadline in the middle of a
-    handshake, a head, an answer or a password check; an idle connection that ends is neither.
+    handshake, a head, an answer or a password check; an idle connection that ends is neither. *web_config_ok* says
+    whether the web config as it stands on disk is in force, None where there is none.
     """
 
     connections_open: int = 0
@@ -121,7 +122,7 @@ class ServerStats:
     timed_out_total: int = 0
     handshake_failures_total: int = 0
     responder_failures_total: int = 0
-    web_config_ok: bool = True
+    web_config_ok: bool | None = None
     requests_total: Mapping[int, int] = field(default_factory=dict)
 
 

@@ -84,8 +84,12 @@ class PageServer:
     @property
     def url(self) -> str:
         """The address as a client on this machine writes it; the scheme follows the web config."""
-        tls = self._policies is not None and self._policies.policy.tls is not None
-        return f"{'https' if tls else 'http'}://{self._listen.reach}:{self._port}"
+        return f"{self.scheme}://{self._listen.reach}:{self._port}"
+
+    @property
+    def scheme(self) -> str:
+        """Whether clients write http or https; it changes with the web config."""
+        return "https" if self._policies is not None and self._policies.policy.tls is not None else "http"
 
     @property
     def alive(self) -> bool:
@@ -105,7 +109,7 @@ class PageServer:
             timed_out_total=tally.timed_out,
             handshake_failures_total=tally.handshake_failures,
             responder_failures_total=tally.responder_failures,
-            web_config_ok=self._policies is None or self._policies.ok,
+            web_config_ok=None if self._policies is None else self._policies.ok,
             requests_total=dict(tally.by_status),  # one bytecode, so no other thread changes it meanwhile
         )
 

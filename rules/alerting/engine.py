@@ -162,6 +162,14 @@ class GroupEngine:
                     state.rule, own, seen_at_ms=seen_at_ms, hold=hold, settings=self.settings.restore
                 )
 
+    def pass_over(self, now_ms: int, *, hold_ms: int) -> None:
+        """Go on, as after a restart, after a time in which nobody looked: the machine slept, or its clock leapt."""
+        memory = self.memory()
+        if memory is not None:
+            for state in self._states:
+                state.alerts = {}
+            self.resume(memory.alerts, seen_at_ms=memory.seen_at_ms, now_ms=now_ms, hold_ms=hold_ms)
+
     def adopt(self, old: "GroupEngine") -> None:
         """Take over the state of the rules that *old*, the group before a reload, has in common with this one.
 

@@ -30,6 +30,11 @@ class GroupMemory:
     seen_at_ms: int
     alerts: tuple[KeptAlert, ...] = ()
 
+    def moved(self, now_ms: int) -> "GroupMemory":
+        """Give what the clock that was set to *now_ms* would have had: no outage, and every time as far back."""
+        by_ms = now_ms - self.seen_at_ms
+        return GroupMemory(now_ms, tuple(replace(kept, alert=_moved(kept.alert, by_ms)) for kept in self.alerts))
+
 
 def remembered(rule: str, alert: Alert, seen_at_ms: int) -> KeptAlert:
     """Give *alert* as it is to be remembered after the evaluation at *seen_at_ms*."""
@@ -73,6 +78,20 @@ def _active_at_ms(
         now_ms=now_ms,
         grace_period_ms=settings.grace_period_ms,
     )
+
+
+def _moved(alert: Alert, by_ms: int) -> Alert:
+    return replace(
+        alert,
+        active_at_ms=alert.active_at_ms + by_ms,
+        fired_at_ms=_later(alert.fired_at_ms, by_ms),
+        resolved_at_ms=_later(alert.resolved_at_ms, by_ms),
+        keep_firing_since_ms=_later(alert.keep_firing_since_ms, by_ms),
+    )
+
+
+def _later(moment_ms: int | None, by_ms: int) -> int | None:
+    return None if moment_ms is None else moment_ms + by_ms
 
 
 def _past(moment_ms: int | None, now_ms: int) -> int | None:

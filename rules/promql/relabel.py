@@ -41,7 +41,7 @@ def expand(template: str, match: re.Match[str]) -> str:
         name = reference[1] or reference[2]
         if name is None:
             return "$"
-        if name.isdecimal():
+        if name == "0" or (name.isdecimal() and name[0] != "0"):
             return (match[int(name)] or "") if int(name) <= match.re.groups else ""
         return (match[name] or "") if name in match.re.groupindex else ""
 

@@ -46,7 +46,7 @@ def _expanded(template: str, match: re.Match[str]) -> str:
         key = name[1] or name[2]
         if key is None:
             return "$"
-        if key.isdigit():
+        if key == "0" or (key.isdigit() and key[0] != "0"):
             return (match[int(key)] or "") if int(key) <= (match.re.groups) else ""
         return (match[key] or "") if key in match.re.groupindex else ""
 

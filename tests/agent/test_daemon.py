@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.agent.books import books
 from tests.agent.daemon_process import DaemonProcess, Page
+from tests.exporter.http import certificates
 from tests.nvml.double import NvmlDouble
 
 MILLIJOULE = 0.001
@@ -154,6 +156,40 @@ def test_sighup_takes_a_good_file_and_keeps_the_old_one_when_the_new_is_bad(tmp_
         assert "owners" in daemon.logged()
         name = "wattledger_config_last_reload_success_timestamp_seconds"
         assert page.value(name) == before.value(name)
+
+
+def test_a_web_config_that_goes_wrong_under_way_shows_on_the_page_until_it_is_mended(
+    tmp_path: Path, state_dir: Path
+) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
+    name = "wattledger_web_config_last_reload_successful"
+    with DaemonProcess(state_dir, "--web-config", str(web), source="sim") as daemon:
+        daemon.wait_for(lambda page: page.has(name) and page.value(name) == 1, "in force")
+        web.write_text("basic_auth_users: {prom: in-the-clear}\n")
+        daemon.wait_for(lambda page: page.value(name) == 0, "not in force")
+        web.write_text("{}\n")
+        daemon.wait_for(lambda page: page.value(name) == 1, "in force again")
+    with DaemonProcess(state_dir, source="sim") as daemon:
+        assert not daemon.wait_ticks(1).has(name)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_what_is_printed_for_prometheus_says_whether_it_is_to_speak_tls(
+    tmp_path: Path, state_dir: Path, *, tls: bool
+) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("{}\n")
+    if tls:
+        own = certificates.server(tmp_path, "server", certificates.authority(tmp_path, "ca"))
+        web.write_text(f"tls_server_config: {{cert_file: {own.cert_file}, key_file: {own.key_file}}}\n")
+    with DaemonProcess(state_dir, "--web-config", str(web), source="sim") as daemon:
+        assert daemon.process.stdout is not None
+        assert "paste" in daemon.process.stdout.readline()
+        (job,) = yaml.safe_load("".join(daemon.process.stdout.readline() for _ in range(4 + tls)))
+    host = daemon.url.partition("//")[2]
+    assert job["static_configs"] == [{"targets": [host]}]
+    assert job.get("scheme") == ("https" if tls else None)
 
 
 def test_simulated_joules_have_books_of_their_own_and_the_page_says_so(tmp_path: Path, state_dir: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from tests.exporter.snapshots import NOW
-from wattledger.exporter.landing import landing_page
+from wattledger.exporter.landing import Asked, landing_page
 from wattledger.exporter.snapshot import Snapshot
 
 VOID = {"meta", "link", "br"}
@@ -50,4 +50,5 @@ class Page(HTMLParser):
 
 def page_of(made: Snapshot | None, address: str = "node7:9889") -> Page:
     """Give the page of *made* as it was asked for at *address*."""
-    return Page(landing_page(made, now=NOW, version="0.1.0", address=address, no_snapshot="no sample yet"))
+    asked = Asked(address)
+    return Page(landing_page(made, now=NOW, version="0.1.0", asked=asked, no_snapshot="no sample yet"))

@@ -188,6 +188,7 @@ def snapshot(*devices: DeviceView, **changes: object) -> Snapshot:
             http_connections=2,
             http_requests={200: 17, 404: 1},
             http_refused=0,
+            web_config_ok=True,
         ),
         rules=rules_health(),
     )

@@ -250,6 +250,16 @@ def test_ledger_and_configuration_health_are_shown() -> None:
     assert not series(page, "wattledger_config_last_reload_success_timestamp_seconds")
 
 
+@pytest.mark.parametrize(("is_in_force", "told"), [(None, None), (True, 1), (False, 0)])
+def test_a_web_config_that_is_not_in_force_is_shown_and_one_that_is_not_there_is_absent(
+    *, is_in_force: bool | None, told: int | None
+) -> None:
+    made = snapshot(view())
+    page = read(replace(made, agent=replace(made.agent, web_config_ok=is_in_force)))
+    name = "wattledger_web_config_last_reload_successful"
+    assert (value(page, name) if series(page, name) else None) == told
+
+
 def test_a_device_without_a_known_index_has_an_empty_one() -> None:
     made = view(present=False)
     identity = replace(made.reading.identity, index=-1)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -28,7 +28,7 @@ def registry_of(made: Snapshot | None) -> CollectorRegistry:
     return registry
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(snapshots())
 def test_both_pages_read_back_as_exactly_what_prometheus_client_writes(made: Snapshot) -> None:
     registry = registry_of(made)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exporter.dcgm_pages import HOST, full_page, host, later, page_of, samples_of
@@ -226,7 +226,7 @@ def test_no_rate_is_shown_of_a_counter_that_is_not_read() -> None:
     assert page["DCGM_FI_PROF_PCIE_RX_BYTES_TOTAL"][0].value > 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(snapshots(), st.sampled_from(Generation))
 def test_no_host_gives_a_series_twice_or_a_page_that_cannot_be_read(made: Snapshot, generation: Generation) -> None:
     page = page_of(made, generation)
@@ -285,6 +285,8 @@ def test_the_page_is_served_only_where_it_is_wanted() -> None:
     assert (answer.status, answer.content_type) == (200, Format.TEXT.value)
     assert answer.body.decode() == page_of(host(view()))
     assert b"/dcgm/metrics" in site(get("/x")).body
+    assert b'href="/dcgm/metrics"' in site(get("/")).body
+    assert b"dcgm" not in off(get("/")).body
     assert b"DCGM_" not in site(get("/metrics")).body
     assert site_with(None, DcgmPage(Generation.LEGACY, HOST))(get("/dcgm/metrics")).status == 503
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.exporter.landing_reader import page_of
 from tests.exporter.snapshots import WALL_NS, busy, lost, reading, snapshot, view
@@ -37,6 +37,14 @@ def test_quiet_rules_say_so_and_a_host_without_rules_says_nothing() -> None:
     quiet = replace(snapshot(view()).rules, alerts=())
     assert "None of 4 rules has found anything." in page_of(snapshot(view(), rules=quiet)).words
     assert "Alerts" not in page_of(snapshot(view(), rules=RulesHealth())).words
+
+
+def test_a_web_config_that_is_not_in_force_is_announced() -> None:
+    made = snapshot(view())
+    assert "Web config" not in page_of(made).words
+    assert "Web config" not in page_of(replace(made, agent=replace(made.agent, web_config_ok=None))).words
+    broken = page_of(replace(made, agent=replace(made.agent, web_config_ok=False))).words
+    assert "Web config not in force. It is wrong as it stands" in broken
 
 
 def test_many_alerts_are_cut_short() -> None:
@@ -102,7 +110,7 @@ def test_hostile_text_stays_text() -> None:
     assert "127.0.0.1:9889" in page.words
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(snapshots())
 def test_whatever_a_host_shows_the_page_is_whole_and_loads_nothing(made: Snapshot) -> None:
     page = page_of(made)
@@ -119,6 +127,10 @@ def test_the_scrape_configuration_names_the_address_the_page_was_asked_at(addres
         "  static_configs:",
         f'  - targets: ["{address}"]',
     ]
+
+
+def test_the_legend_can_be_broken_into_lines_on_a_narrow_screen() -> None:
+    assert "Energy by state: active held allocated parked unobserved unknown" in page_of(snapshot(view())).words
 
 
 def test_the_page_loads_nothing_and_runs_nothing() -> None:

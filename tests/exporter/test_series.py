@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from tests.exporter.pages import read
 from tests.exporter.snapshots import account, instances, lost, reading, snapshot, view
@@ -35,7 +35,6 @@ def as_samples(made: Snapshot, names: frozenset[str] | None = None) -> dict[Labe
     return dict(found)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(snapshots())
 def test_the_series_are_those_of_the_page(made: Snapshot) -> None:
     assert as_samples(made) == scraped(made)

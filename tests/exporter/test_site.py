@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import html
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from tests.exporter.pages import parsed
 from tests.exporter.snapshots import NOW, snapshot, view
@@ -33,12 +35,12 @@ PROMETHEUS_3 = (
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
-def site_of(made: Snapshot | None, *, age_ns: int = 0) -> Site:
+def site_of(made: Snapshot | None, *, age_ns: int = 0, scheme: str = "http") -> Site:
     pages = PageCache(Renderer())
     if made is not None:
         pages.publish(made)
     later = Instant(NOW.mono_ns + age_ns, NOW.wall_ns + age_ns)
-    return Site(pages, now=lambda: later, version="0.1.0")
+    return Site(pages, now=lambda: later, version="0.1.0", scheme=lambda: scheme)
 
 
 def get(path: str, **headers: str) -> Request:
@@ -113,6 +115,21 @@ def test_metrics_is_compressed_when_asked_for() -> None:
     response = site(get("/metrics", accept_encoding="gzip"))
     assert dict(response.headers)["Content-Encoding"] == "gzip"
     assert gzip.decompress(response.body) == site(get("/metrics")).body
+
+
+def test_what_the_landing_page_has_for_prometheus_reaches_this_server() -> None:
+    plain = site_of(snapshot(view()))(get("/", host="node7:9889")).body
+    assert b"scheme: https" not in plain
+    assert b"basic_auth" not in plain
+    asked = get("/", host="node7:9889", authorization="Basic eDp5")
+    secured = html.unescape(site_of(snapshot(view()), scheme="https")(asked).body.decode())
+    (job,) = yaml.safe_load(secured.split("<pre>")[1].split("</pre>")[0])["scrape_configs"]
+    assert job == {
+        "job_name": "wattledger",
+        "scheme": "https",
+        "basic_auth": {"username": "NAME", "password_file": "FILE"},
+        "static_configs": [{"targets": ["node7:9889"]}],
+    }
 
 
 def test_before_the_first_snapshot_there_are_no_metrics_and_the_answer_says_why() -> None:

@@ -24,6 +24,9 @@ WHOLE: list[tuple[str, list[str], list[str]]] = [
     ("{", ["{"], [""]),
     ("a{x}", ["a{x}"], []),
     ("(?:ab)*?", ["", "abab"], ["aba"]),
+    ("(a|b)+c", ["abac"], ["ab", "c"]),
+    (r"(\d+\.){3}\d+", ["10.2.3.44"], ["1.2.3"]),
+    ("((a|bc)d)+", ["adbcd"], ["ab"]),
     ("(?i)gpu", ["GPU", "gpu"], ["gp"]),
     ("(?i:g)pu", ["Gpu"], ["GPU"]),
     ("(?i:é)k", ["Ék", "ék"], ["éK"]),  # case is that of Unicode
@@ -47,18 +50,23 @@ WHOLE: list[tuple[str, list[str], list[str]]] = [
     ("a#b c", ["a#b c"], []),
     *((pattern, ["ab"], ["(?<m>a)b"]) for pattern in NEWER),
 ]
+# Of these Python would try every way to take a text apart, and stop the whole process over it; RE2 would not.
+ENDLESS = (
+    "(a+)+b", "(a*)*", "([a-z]+-?)+x", "(.*-)*x", "((a+)b)*", "(a|ab)+c", "(a|[ab])*c", "(a|)+", "(a|A)+b",
+    "((a|ab)(c|bcd))+x", "(ab?)+", "(a{1,3})+", "(a+){12}", "(a{2,}){2,}", "(a{1,63}-?)*", "(a?b|b)+c",
+)  # fmt: skip
 REFUSED = [
     "(", ")", ")(", "a)", "[a", "[", "a**", "a*+", "a++", "a{2}{3}", "*a", "|*", "(*a)", "^*", "a{1001}", "a{3,2}",
     "[b-a]", r"\1", r"(a)\1", r"\pL", r"\p{Greek}", r"\C", r"\Z", r"\u00e9", r"\x{110000}", "\\", r"[\D]",
     "[[:^alpha:]]", "[[:greek:]]", "(?=a)", "(?!a)", "(?<=a)b", "(?>a)", "(?#c)", "(?x)a", "(?U)a", "(?-s).",
-    "a(?i)b", "(?m:^a)", "(?P=n)", "(?P<n>a)(?P<n>b)",
+    "a(?i)b", "(?m:^a)", "(?P=n)", "(?P<n>a)(?P<n>b)", *ENDLESS,
 ]  # fmt: skip
 REFUSED_IN_MATCHERS = ["(?m)a", "(?m)^b", "[a-c-e]"]  # right for Prometheus too, and known to templates
 
 # Go knows these; Python has no counterpart, or none that is written here. They are refused when a rule is loaded.
 REFUSED_THOUGH_RIGHT = (
     r"\pL", r"\p{Greek}", r"\C", r"[\D]", "[[:^alpha:]]", "(?U)a", "(?U)a+", "(?-s).", "(?-i)a", "(?i-s)a.", "a(?i)b",
-    "(?m:^a)", "^*", "(?P<n>a)(?P<n>b)",
+    "(?m:^a)", "^*", "(?P<n>a)(?P<n>b)", *ENDLESS,
 )  # fmt: skip
 
 PATTERNS = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rules.pattern_tables import EVERY, REFUSED, REFUSED_IN_MATCHERS, WHOLE, WHOLE_TEXTS
+from tests.rules.pattern_tables import ENDLESS, EVERY, REFUSED, REFUSED_IN_MATCHERS, WHOLE, WHOLE_TEXTS
 from wattledger.rules.re2 import Re2Error, compile_re2
 
 
@@ -30,6 +30,12 @@ def test_a_pattern_means_what_prometheus_makes_of_it(pattern: str, accepted: lis
 def test_what_python_takes_otherwise_is_refused_with_a_reason(pattern: str, *, matcher: bool) -> None:
     with pytest.raises(Re2Error, match=r"\w"):
         compile_re2(pattern, matcher=matcher)
+
+
+@pytest.mark.parametrize("pattern", ENDLESS)
+def test_what_could_backtrack_for_ever_is_refused_and_says_so(pattern: str) -> None:
+    with pytest.raises(Re2Error, match="may take long"):
+        compile_re2(pattern, matcher=True)
 
 
 @pytest.mark.parametrize("pattern", REFUSED_IN_MATCHERS)

@@ -128,7 +128,10 @@ def test_a_web_config_with_which_the_daemon_would_not_start_is_told_with_its_pla
     web = tmp_path / "web.yml"
     for text, told in (
         ("\ntls_server_confg: {}\n", f"{web}:2: unknown key tls_server_confg in the file; did you mean"),
-        ("tls_server_config: {cert_file: none.pem, key_file: k.pem}\n", f"{web}:1: cert_file {tmp_path}/none.pem cannot"),
+        (
+            "tls_server_config: {cert_file: none.pem, key_file: k.pem}\n",
+            f"{web}:1: cert_file {tmp_path}/none.pem cannot",
+        ),
         ("basic_auth_users: {prom: in-the-clear}\n", f"{web}:1: the value for user prom is no bcrypt hash"),
     ):
         web.write_text(text)

@@ -72,6 +72,45 @@ def test_a_state_directory_that_cannot_be_written_is_essential(tmp_path: Path) -
     assert str(blocked) in found["why"]
 
 
+@pytest.mark.parametrize("name", ["ledger.sqlite3", "lock"])
+def test_books_that_another_user_has_made_are_essential(tmp_path: Path, name: str) -> None:
+    closed = write(tmp_path / "state" / name)
+    seen = diagnose(
+        server(tmp_path / "host"),
+        environment(tmp_path, NO_NVML),
+        access=lambda path, mode: path != closed and os.access(path, mode),
+    )
+    found = seen.of("state directory")
+    assert (found["status"], found["essential"]) == ("missing", True)
+    assert f"may not write {name}," in found["why"]
+    assert f"chown -R USER {tmp_path / 'state'}" in found["cure"]
+
+
+def test_counters_that_a_container_runtime_hides_are_not_taken_for_a_driver_that_is_not_loaded(
+    tmp_path: Path,
+) -> None:
+    roots = server(tmp_path / "host")
+    folder = roots.sys / "class/powercap"
+    for file in (folder / "intel-rapl:0").iterdir():
+        file.unlink()
+    (folder / "intel-rapl:0").rmdir()
+    assert "modprobe" in diagnose(roots, environment(tmp_path, NO_NVML)).of("CPU energy (RAPL)")["cure"]
+    (folder / "intel-rapl:0").symlink_to("../../devices/virtual/powercap/intel-rapl/intel-rapl:0")
+    found = diagnose(roots, environment(tmp_path, NO_NVML)).of("CPU energy (RAPL)")
+    assert found["status"] == "limited"
+    assert "hidden by the container runtime" in found["why"]
+    assert "modprobe" not in found["cure"]
+
+
+def test_a_sensor_of_the_node_is_told(tmp_path: Path) -> None:
+    roots = server(tmp_path / "host")
+    assert diagnose(roots, environment(tmp_path, NO_NVML)).status("node power (hwmon)") == "missing"
+    write(roots.sys / "class/hwmon/hwmon3/name", "power_meter\n")
+    write(roots.sys / "class/hwmon/hwmon3/device/power1_average", "742000000\n")
+    found = diagnose(roots, environment(tmp_path, NO_NVML)).of("node power (hwmon)")
+    assert (found["status"], found["why"]) == ("present", "node")
+
+
 def test_a_lock_that_is_held_names_its_holder_and_leaves_the_lock_alone(tmp_path: Path) -> None:
     state = tmp_path / "state"
     lock = write(state / "lock", "4711\n")

@@ -25,24 +25,34 @@ def collection(path: str, *members: str) -> dict[str, Json]:
 
 @dataclass
 class Controller:
-    """Answers GET for its documents, where *login* or *token* is shown if there is one."""
+    """Answers GET for its documents, where *login* or *token* is shown if there is one.
+
+    A path is taken as it is written: without the slash that a document has, there is a redirect alone, as of iLO 5
+    ("access of /redfish/v1/x redirects to /redfish/v1/x/", HPE's guide to adapting from iLO 4).
+    """
 
     documents: dict[str, Json]
     login: tuple[str, str] | None = None
     token: str = ""
+    etag: str = ""  # of every document, for ever: a time at which it was made or set, and not what it measures
     statuses: dict[str, int] = field(default_factory=dict)  # paths that are answered with a failure
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, asked: Asked) -> Reply:
         """Answer one request."""
         with self.lock:
-            path = asked.path.rstrip("/")
+            path = asked.target
             if not self._knows(asked):
                 return Reply({"error": {"code": "Base.1.0.InsufficientPrivilege"}}, status=401)
             if path in self.statuses:
                 return Reply({"error": {}}, status=self.statuses[path])
-            document = self.documents.get(path)
-            return Reply({"error": {}}, status=404) if document is None else Reply(document)
+            if path in self.documents:
+                if self.etag and asked.headers.get("if-none-match") == self.etag:
+                    return Reply(status=304)
+                return Reply(self.documents[path], headers={"ETag": self.etag} if self.etag else {})
+            if f"{path}/" in self.documents:
+                return Reply({"error": {}}, status=308, headers={"Location": f"{path}/"})
+            return Reply({"error": {}}, status=404)
 
     def change(self, path: str, **fields: object) -> None:
         """Change fields of a document."""
@@ -91,13 +101,14 @@ def dell(watts: object = 712) -> Controller:
 
 def hpe(watts: object = 165) -> Controller:
     """Give an iLO 5, which writes a slash behind its paths."""
-    chassis = f"{ROOT}/Chassis/1"
+    chassis = f"{ROOT}/Chassis/1/"
     return Controller(
         {
-            **collection(f"{ROOT}/Chassis", f"{chassis}/"),
-            chassis: {"ChassisType": "RackMount", "Id": "1", "Power": to(f"{chassis}/Power/")},
-            f"{chassis}/Power": {
-                "Oem": {"Hpe": {"Links": {"PowerMeter": to(f"{chassis}/Power/PowerMeter/")}}},
+            f"{ROOT}/": {"Chassis": to(f"{ROOT}/Chassis/")},
+            **collection(f"{ROOT}/Chassis/", chassis),
+            chassis: {"ChassisType": "RackMount", "Id": "1", "Power": to(f"{chassis}Power/")},
+            f"{chassis}Power/": {
+                "Oem": {"Hpe": {"Links": {"PowerMeter": to(f"{chassis}Power/PowerMeter/")}}},
                 "PowerControl": [
                     {
                         "MemberId": "0",

@@ -122,6 +122,17 @@ def test_a_meter_that_reads_0_does_not_measure(sys: FakeSys) -> None:
     assert HwmonMeter(sys.root).is_there()
 
 
+def test_a_meter_that_says_that_it_failed_is_not_taken_for_4_megawatts(sys: FakeSys) -> None:
+    device = sys.acpi_meter(0, 4_294_967_295_000)
+    meter = HwmonMeter(sys.root)
+    with pytest.raises(SourceError, match="failed") as caught:
+        meter.read(AT)
+    assert caught.value.gap is Gap.FAILED
+    (device / "power1_average").write_text("742000000\n")
+    assert [reading.power_mw for reading in meter.read(AT)] == [742_000]
+    meter.close()
+
+
 def test_one_that_cannot_be_read_does_not_take_the_others_along(sys: FakeSys) -> None:
     module = sys.acpi_meter(0, 612_000_000, "Module Power Socket 0")
     sys.acpi_meter(1, 133_000_000, "Grace Power Socket 0")

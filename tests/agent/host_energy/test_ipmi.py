@@ -125,6 +125,7 @@ def test_events_and_late_answers_are_passed_over(device: Path) -> None:
         (FakeBmc(code=0xC0), Gap.FAILED, "busy"),
         (FakeBmc(measuring=False), Gap.UNSUPPORTED, "not active"),
         (FakeBmc(watts=0), Gap.UNSUPPORTED, "not active"),
+        (FakeBmc(watts=0xFFFF), Gap.FAILED, "stands for none"),
         (FakeBmc(mute=True), Gap.TIMEOUT, "no answer within 5 s"),
     ],
 )

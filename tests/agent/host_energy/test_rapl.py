@@ -134,3 +134,14 @@ def test_a_refusal_of_the_system_is_told_with_its_reason_and_the_cure(
         meter.read(AT)
     assert caught.value.gap is Gap.NO_PERMISSION
     assert meter.is_there()
+
+
+def test_counters_that_a_container_runtime_hides_are_told_apart_from_a_driver_that_is_not_loaded(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "class/powercap"
+    folder.mkdir(parents=True)
+    (folder / "intel-rapl:0").symlink_to("../../devices/virtual/powercap/intel-rapl/intel-rapl:0")
+    with pytest.raises(SourceError, match="hidden by the container runtime") as caught:
+        RaplMeter(tmp_path).read(AT)
+    assert caught.value.gap is Gap.NO_PERMISSION

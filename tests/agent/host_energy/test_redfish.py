@@ -116,6 +116,37 @@ def test_parts_of_a_node_are_never_taken_for_it() -> None:
     assert "no chassis has a reading of power" in detail
 
 
+def crowded(parts: int) -> Controller:
+    """Give a controller that lists the node behind *parts* other chassis, of which the first has a meter."""
+    controller = hgx()
+    node, board = f"{ROOT}/Chassis/1", f"{ROOT}/Chassis/HGX_Chassis_0"
+    others = [f"{ROOT}/Chassis/HGX_ERoT_{number}" for number in range(parts - 1)]
+    controller.documents |= collection(f"{ROOT}/Chassis", board, *others, node)
+    controller.documents |= {path: {"ChassisType": "Component"} for path in others}
+    return controller
+
+
+def test_a_node_far_down_a_long_list_is_found_and_its_baseboard_is_not_taken_for_it() -> None:
+    assert read(crowded(100)).power_mw == 6_312_500
+    assert read(crowded(100), chassis="1").power_mw == 6_312_500
+
+
+def test_a_list_of_several_pages_is_read_to_its_end() -> None:
+    controller = hgx()
+    node, board = f"{ROOT}/Chassis/1", f"{ROOT}/Chassis/HGX_Chassis_0"
+    page = f"{ROOT}/Chassis?$skip=1"
+    controller.documents[f"{ROOT}/Chassis"] = {"Members": [to(board)], "Members@odata.nextLink": page}
+    controller.documents[page] = {"Members": [to(node)], "Members@odata.nextLink": page}  # and it never ends
+    assert read(controller).power_mw == 6_312_500
+
+
+def test_a_list_that_is_too_long_is_refused_and_a_name_helps() -> None:
+    gap, detail = refusal(crowded(300))
+    assert gap is Gap.FAILED
+    assert "there are 301 chassis; name the node's with facility.node.redfish.chassis" in detail
+    assert read(crowded(300), chassis="1").power_mw == 6_312_500
+
+
 def test_an_enclosure_of_several_nodes_gives_way_to_the_node_in_it() -> None:
     enclosure, blade = f"{ROOT}/Chassis/Enclosure", f"{ROOT}/Chassis/Blade7"
     controller = Controller(
@@ -187,11 +218,28 @@ def test_a_document_that_fails_leaves_the_word_to_the_next() -> None:
 def test_links_that_lead_elsewhere_are_not_followed() -> None:
     for path in ("https://198.51.100.7/redfish/v1/x", "/admin", "/redfish/v1/../../x", "/redfish/v1x"):
         controller = hpe()
-        controller.change(f"{ROOT}/Chassis/1", Power=to(path))
+        controller.change(f"{ROOT}/Chassis/1/", Power=to(path))
         with metered(controller) as (meter, server):
             with pytest.raises(SourceError, match="no chassis has a reading"):
                 meter.read(AT)
             assert all(asked.path.startswith(ROOT) and ".." not in asked.path for asked in server.asked)
+
+
+def test_a_chassis_that_is_told_with_a_slash_holds_one_that_names_it_without() -> None:
+    controller = hgx()
+    board = f"{ROOT}/Chassis/HGX_Chassis_0"
+    controller.change(board, Links={"ContainedBy": to(f"{ROOT}/Chassis/1/")})
+    assert read(controller).power_mw == 6_312_500
+
+
+def test_a_controller_whose_root_says_nothing_is_asked_where_the_chassis_usually_are() -> None:
+    answers: tuple[Json, ...] = ({}, {"Chassis": None})
+    for answer in answers:
+        controller = dell()
+        controller.documents[f"{ROOT}/"] = answer
+        assert read(controller).power_mw == 712_000
+    controller.statuses[f"{ROOT}/"] = 500
+    assert read(controller).power_mw == 712_000
 
 
 @pytest.mark.parametrize(

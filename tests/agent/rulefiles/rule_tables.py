@@ -91,6 +91,7 @@ BAD = {
     "a duration out of range": group("{alert: A, expr: up, for: 300y}"),
     "a wrong interval": group("{alert: A, expr: up}", "  interval: often\n"),
     "a limit that is a text": group("{alert: A, expr: up}", "  limit: many\n"),
+    "a limit beyond 64 bits": group("{alert: A, expr: up}", "  limit: 99999999999999999999\n"),
     "a limit in quotes": group("{alert: A, expr: up}", "  limit: '5'\n"),
     "a template that is not closed": group("{alert: A, expr: up, labels: {a: '{{ $value'}}"),
     "a template with an unknown function": group("{alert: A, expr: up, annotations: {a: '{{ humanise $value }}'}}"),
@@ -113,6 +114,7 @@ NEWER = {
 
 # promtool accepts these; here they are refused, because they always fail, say nothing, or are not supported.
 STRICTER = {
+    "a limit that is octal": group("{alert: A, expr: up}", "  limit: 010\n"),
     "a null rule": group("null"),
     "a null expression": group("{alert: A, expr: null}"),
     "a range vector as the result": group("{alert: A, expr: 'up[5m]'}"),

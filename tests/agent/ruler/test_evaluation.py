@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.agent.fake_clock import FakeClock
 from tests.exporter.snapshots import snapshot, view
 from wattledger.agent.ledger import MemoryLedger
@@ -186,6 +188,67 @@ def test_after_a_restart_a_firing_alert_is_told_at_once_and_is_given_time_to_be_
     assert host.told() == [("Held", False)]
     host.page = snapshot(sample_at=None)  # the sampler has yet to start
     assert states(host.run(2)) == [("Held", AlertState.FIRING)]
+    host.page = held_page()
+    assert states(host.run()) == [("Held", AlertState.FIRING)]
+    host.page = snapshot(view())
+    assert states(host.run()) == []
+    assert host.told() == [("Held", True)]
+
+
+QUARTER = HELD.replace("30s", "15m")
+
+
+@pytest.mark.parametrize(
+    ("before", "asleep_s", "after"),
+    [
+        pytest.param(20, 8 * 3600, 60, id="longer-than-an-outage-may-be-it-waits-anew"),
+        pytest.param(20, 20 * 60, 40, id="what-was-waited-counts-without-the-sleep"),
+        pytest.param(20, 4 * 60, 23, id="shorter-than-a-lookback-it-is-but-a-late-look"),
+    ],
+)
+def test_an_alert_does_not_wait_while_the_machine_sleeps_or_its_clock_leaps(
+    tmp_path: Path, before: int, asleep_s: int, after: int
+) -> None:
+    host = Host(tmp_path, QUARTER)
+    assert states(host.run(before + 1)) == [("Held", AlertState.PENDING)]
+    host.clock.advance(asleep_s)
+    assert states(host.run(after)) == [("Held", AlertState.PENDING)]
+    assert states(host.run()) == [("Held", AlertState.FIRING)]
+
+
+@pytest.mark.parametrize("back_s", [600, 8 * 3600])
+def test_a_clock_that_is_set_back_ends_no_alert_and_none_waits_again(tmp_path: Path, back_s: int) -> None:
+    host = Host(tmp_path, QUARTER)
+    host.run(61)
+    assert host.told() == [("Held", False)]
+    host.clock.step_wall(-back_s)
+    host.evaluation = host.evaluation.begun_anew(host.now_ms)
+    assert host.told() == [("Held", False)]
+    (alert,) = host.run().alerts
+    assert alert.state is AlertState.FIRING
+    assert host.now_ms - alert.active_at_ms == 61 * INTERVAL_MS
+    host.page = snapshot(view())
+    assert states(host.run()) == []
+    assert host.told() == [("Held", True)]
+
+
+def test_a_pending_alert_has_waited_as_long_after_its_clock_is_set_back(tmp_path: Path) -> None:
+    host = Host(tmp_path, QUARTER)
+    host.run(11)
+    host.clock.step_wall(-8 * 3600)
+    host.evaluation = host.evaluation.begun_anew(host.now_ms)
+    assert states(host.run(50)) == [("Held", AlertState.PENDING)]
+    assert states(host.run()) == [("Held", AlertState.FIRING)]
+
+
+def test_a_firing_alert_goes_on_over_a_sleep_although_its_series_is_not_there_at_once(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.run(3)
+    host.told()
+    host.clock.advance(1200)
+    host.page = snapshot(sample_at=None)
+    assert states(host.run()) == [("Held", AlertState.FIRING)]
+    assert host.told() == [("Held", False)]
     host.page = held_page()
     assert states(host.run()) == [("Held", AlertState.FIRING)]
     host.page = snapshot(view())

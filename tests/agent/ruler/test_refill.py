@@ -114,7 +114,7 @@ def _unit(labels: Labels) -> int:
     return NS_PER_SECOND if value_of(labels, "__name__") == STATE_SECONDS else 1000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), end_s=st.integers(4 * HOUR_S, 40 * HOUR_S))
 def test_between_two_hours_a_counter_grows_by_what_the_ledger_booked_in_them(seed: int, end_s: int) -> None:
     books = Books(MemoryLedger())

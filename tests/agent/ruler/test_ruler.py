@@ -10,7 +10,8 @@ import pytest
 
 from tests.agent.e2e_daemon import poll
 from tests.agent.fake_clock import FakeClock
-from tests.exporter.delivery.fake_receiver import FakeReceiver
+from tests.exporter.delivery.fake_receiver import FakeReceiver, Reply
+from tests.exporter.delivery.manual_clock import ManualClock
 from tests.exporter.snapshots import NOW, snapshot, view
 from wattledger.agent.config import Config, load_config
 from wattledger.agent.host_rules import HostRules
@@ -18,6 +19,7 @@ from wattledger.agent.ledger import MemoryLedger
 from wattledger.agent.ruler.plan import plan_of
 from wattledger.agent.ruler.ruler import Ruler
 from wattledger.agent.ruler.settings import RulePlan
+from wattledger.exporter.snapshot import Snapshot
 from wattledger.rules.alerting import AlertState
 
 RULES = """
@@ -94,6 +96,57 @@ def test_a_ledger_that_does_not_answer_holds_alerts_up_for_a_moment_only(
     ):
         poll(lambda: len(receiver.accepted) == 1, "the alert")
     assert "told before they are stored" in caplog.text
+
+
+def test_a_webhook_hears_after_a_restart_of_an_end_that_it_may_not_have_heard_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattledger.agent.ruler.ruler.STORE_SECONDS", 0.01)
+    clock, ledger, up = ManualClock(), MemoryLedger(), [view()]
+    with FakeReceiver(reply=Reply(503)) as receiver:
+        settings = plan(configured(tmp_path, f'{{webhooks: [{{url: "{receiver.url}"}}]}}'))
+        before = Ruler(settings, clock=clock, ledger=ledger, snapshot=lambda: snapshot(*up, at=NOW))
+        for views in ([view()], []):
+            up[:] = views
+            clock.advance(15)
+            before.evaluate()
+            poll(lambda: receiver.seen != [], "an attempt that fails")
+        ledger.commit({}, (), clock.now(), alerts=before.unsaved() or {})
+        monkeypatch.setattr("wattledger.agent.ruler.ruler.DRAIN_NS", 1)
+        before.close()
+        receiver.reply = Reply()
+        after = Ruler(settings, clock=clock, ledger=ledger, snapshot=lambda: snapshot(at=NOW))
+        after.start()
+        poll(lambda: len(receiver.accepted) == 1, "the end")
+        after.close()
+        (alert,) = receiver.alerts()
+        assert (alert["status"], alert["labels"]["gpu"]) == ("resolved", "0")
+
+
+def test_an_evaluation_that_fails_for_a_defect_is_logged_once_and_the_next_ones_come(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[int] = []
+
+    def defective() -> Snapshot:
+        asked.append(1)
+        if len(asked) < 4:
+            raise KeyError("nobody thought of it")
+        return snapshot(view(), at=NOW)
+
+    ruler = Ruler(plan(configured(tmp_path)), clock=FakeClock(), ledger=MemoryLedger(), snapshot=defective)
+    ruler.start()
+    poll(lambda: bool(ruler.health().groups) and ruler.health().groups[0].evaluations > 0, "an evaluation")
+    ruler.close()
+    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "alerts do not come" in told.getMessage()
+    assert told.exc_info is not None
+
+
+def test_two_webhooks_whose_urls_differ_in_their_keys_are_both_told(tmp_path: Path) -> None:
+    urls = '[{url: "http://pager/hook?key=1"}, {url: "http://pager/hook?key=2"}]'
+    receivers = plan(configured(tmp_path, f"{{webhooks: {urls}}}")).receivers
+    assert [receiver.name for receiver in receivers] == ["http://pager/hook", "http://pager/hook#2"]
 
 
 def test_without_alerts_nothing_is_stored(tmp_path: Path) -> None:

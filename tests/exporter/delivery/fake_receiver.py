@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -51,6 +52,7 @@ class FakeReceiver:
 
     def __init__(self, *, port: int = 0, reply: Reply | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.reply = reply or Reply()
+        self.reply_to: Callable[[Received], Reply] = lambda _request: self.reply
         self.seen: list[Received] = []
         self.accepted: list[Received] = []
         self._tls = tls
@@ -99,7 +101,7 @@ class FakeReceiver:
                 request = _read(channel)
                 if request is None:
                     return
-                reply = self.reply
+                reply = self.reply_to(request)
                 self.seen.append(request)
                 if reply.hang:
                     self._over.wait(30)

@@ -144,6 +144,21 @@ def test_no_secret_is_shown_even_when_the_receiver_repeats_it(
             assert hidden not in shown
 
 
+def test_a_key_in_the_path_is_shown_nowhere_and_still_sent(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = "0123456789abcdef0123"
+    with FakeReceiver(reply=Reply(404, body=f"no such key: /v1/{key}".encode())) as receiver:
+        pager = webhook(f"{receiver.url}/v1/{key}")
+        with delivering(pager, clock=clock) as delivery:
+            delivery.hand_over([notice()])
+            until(lambda: stats(delivery).dropped == 1)
+            assert receiver.seen[0].target == f"/v1/{key}"
+            assert stats(delivery).last_error == "answered 404: no such key: /v1/***"
+        assert key not in caplog.text + repr(pager) + repr(delivery.stats())
+
+
 def test_alerts_go_over_tls_with_a_client_certificate(clock: ManualClock, pki: Pki) -> None:
     with FakeReceiver(tls=pki.server_context(asks=True)) as receiver:
         known = alertmanager(

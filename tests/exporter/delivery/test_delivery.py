@@ -85,6 +85,16 @@ def test_a_webhook_is_not_told_anew_after_a_reload(clock: ManualClock) -> None:
             assert len(receiver.accepted) == 1
 
 
+def test_a_webhook_hears_of_the_page_s_new_address_after_a_reload(clock: ManualClock) -> None:
+    with FakeReceiver() as receiver:
+        settings = webhook(receiver.url)
+        with delivering(settings, clock=clock) as delivery:
+            delivery.apply([settings], external_url="http://gpu7:9889")
+            delivery.hand_over([current(clock)])
+            until(lambda: delivery.stats()[0].sent == 1)
+            assert receiver.accepted[0].json["externalURL"] == "http://gpu7:9889"
+
+
 def test_a_receiver_that_is_gone_gets_no_more_and_its_thread_ends(clock: ManualClock) -> None:
     before = couriers()
     with delivering(alertmanager("http://127.0.0.1:9/"), clock=clock) as delivery:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.exporter.delivery.manual_clock import ManualClock
 from tests.exporter.delivery.stage import alertmanager, webhook
-from wattledger.exporter.delivery import Delivery, ReceiverError, check_receivers
+from wattledger.exporter.delivery import Delivery, ReceiverError, check_receivers, told_apart
 
 SOME = Path("/etc/wattledger/some")
 
@@ -23,6 +23,9 @@ SOME = Path("/etc/wattledger/some")
         ("https://AM.example:443/x/", "https://am.example/x/"),
         ("http://user:pass@am/x?key=1#top", "http://am/x"),
         ("http://[::1]:9093/", "http://[::1]:9093/"),
+        ("https://pager/v1/prometheus/0123456789abcdef0123", "https://pager/v1/prometheus/***42c2"),
+        ("https://pager/hooks/ZpQrStUvWxYzAbCdEf/", "https://pager/hooks/***1a6b/"),
+        ("http://tickets/alertmanager-webhook/team-gpu-7", "http://tickets/alertmanager-webhook/team-gpu-7"),
     ],
 )
 def test_the_name_is_the_url_without_what_may_be_secret(url: str, name: str) -> None:
@@ -79,6 +82,16 @@ def test_receivers_that_cannot_be_told_apart_are_refused() -> None:
     with pytest.raises(ReceiverError):
         Delivery(same, clock=ManualClock())
     check_receivers([same[0], webhook("http://a/x?key=2", name="second"), alertmanager("http://a/x")])
+
+
+def test_receivers_that_differ_in_what_is_not_shown_are_numbered() -> None:
+    one, two, other = webhook("http://a/x?key=1"), webhook("http://a/x?key=2"), webhook("http://a/y?key=1")
+    apart = told_apart([one, two, other, alertmanager("http://a/x")])
+    assert [each.name for each in apart] == ["http://a/x", "http://a/x#2", "http://a/y", "http://a/x"]
+    assert [each.url for each in apart[:2]] == [one.url, two.url]
+    check_receivers(apart)
+    with pytest.raises(ReceiverError):
+        check_receivers(told_apart([one, one]))
 
 
 def test_an_idle_delivery_starts_no_thread_and_loads_no_network_code() -> None:

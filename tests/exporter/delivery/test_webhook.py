@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -247,3 +248,37 @@ def test_an_end_that_is_not_wanted_is_remembered_while_the_beginning_is_told(clo
         delivery.hand_over([firing("0")])
         until(lambda: len(receiver.accepted) == 2)
         assert told(receiver) == [("firing", [("0", "firing"), ("1", "firing")])] * 2
+
+
+def test_a_group_that_the_webhook_fails_at_keeps_no_other_from_it(clock: ManualClock) -> None:
+    with FakeReceiver() as receiver, delivering(webhook(receiver.url), clock=clock) as delivery:
+        receiver.reply_to = lambda request: Reply(500 if b"WattledgerGpuHeld" in request.body else 200)
+        delivery.hand_over([firing(), firing(name="WattledgerGpuLost"), firing(name="WattledgerGpuHot")])
+        until(lambda: stats(delivery).failed == 1 and len(clock.sleepers()) == 1)
+        clock.advance(1)
+        until(lambda: stats(delivery).failed == 2 and len(clock.sleepers()) == 1)
+        names = [request.json["groupLabels"]["alertname"] for request in receiver.accepted]
+        assert names == ["WattledgerGpuLost", "WattledgerGpuHot"]
+        receiver.reply_to = lambda _request: Reply()
+        clock.advance(1)
+        until(lambda: stats(delivery).queue_length == 0)
+        assert receiver.accepted[-1].json["groupLabels"] == {"alertname": "WattledgerGpuHeld"}
+
+
+def test_the_end_is_told_once_of_an_alert_that_the_process_before_may_have_told_of(clock: ManualClock) -> None:
+    with FakeReceiver() as receiver, delivering(webhook(receiver.url), clock=clock) as delivery:
+        delivery.hand_over([replace(over("0"), from_before=True), replace(firing("1"), from_before=True)])
+        settled(delivery, clock)
+        delivery.hand_over([over("0"), firing("1")])
+        settled(delivery, clock)
+        assert told(receiver) == [("firing", [("1", "firing"), ("0", "resolved")])]
+
+
+def test_a_webhook_that_wants_no_ends_hears_of_none_from_before(clock: ManualClock) -> None:
+    with (
+        FakeReceiver() as receiver,
+        delivering(webhook(receiver.url, send_resolved=False), clock=clock) as delivery,
+    ):
+        delivery.hand_over([replace(over("0"), from_before=True), firing("1")])
+        settled(delivery, clock)
+        assert told(receiver) == [("firing", [("1", "firing")])]

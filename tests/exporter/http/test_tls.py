@@ -70,6 +70,7 @@ def refused(port: int, context: ssl.SSLContext) -> bool:
 def test_pages_come_over_tls_1_3_and_connections_are_kept(pki: Pki) -> None:
     with serving(web_config=pki.config()) as server, connect(server.port, trusting(pki.ca)) as client:
         assert server.url == f"https://127.0.0.1:{server.port}"
+        assert server.scheme == "https"
         assert isinstance(client.sock, ssl.SSLSocket)
         assert client.sock.version() == "TLSv1.3"
         assert client.get().body == PAGE

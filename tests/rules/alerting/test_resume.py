@@ -109,7 +109,7 @@ def lived(rule: AlertingRule, cuts: list[tuple[int, int]], condition: Condition,
     return host
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(RULES, LIVES, st.integers(0, HOLD_STEPS - 1))
 def test_what_holds_throughout_is_never_said_to_be_over(
     rule: AlertingRule, lives: list[tuple[int, int]], blind: int
@@ -138,7 +138,7 @@ def test_what_holds_throughout_is_never_said_to_be_over(
     assert len(moments) == 1, "it stays the same alert"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(RULES, st.integers(1, 70), st.integers(1, TOLERATED_STEPS - 1))
 def test_what_ended_during_the_outage_is_over_once_and_not_before_its_hold(
     rule: AlertingRule, life: int, outage: int
@@ -157,7 +157,7 @@ def test_what_ended_during_the_outage_is_over_once_and_not_before_its_hold(
         assert host.stage.alerts() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(RULES, LIVES, st.lists(st.sampled_from([True, True, True, False]), min_size=1, max_size=40))
 def test_nothing_fires_that_would_not_fire_had_the_condition_held_while_nobody_knew(
     rule: AlertingRule, lives: list[tuple[int, int]], pattern: list[bool]

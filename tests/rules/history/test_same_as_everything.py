@@ -80,7 +80,6 @@ def _hold_to_it(data: st.DataObject) -> None:
 def _settings(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return settings(
         derandomize=True,
-        deadline=None,
         database=None,
         max_examples=examples,
         suppress_health_check=list(HealthCheck),

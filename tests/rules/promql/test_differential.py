@@ -121,7 +121,6 @@ def _settings(examples: int) -> Callable[[Callable[..., None]], Callable[..., No
     phases = (Phase.generate, Phase.shrink)
     return settings(
         derandomize=True,
-        deadline=None,
         database=None,
         max_examples=examples,
         suppress_health_check=checks,

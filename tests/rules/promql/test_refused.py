@@ -85,7 +85,7 @@ _WORDS = [
 ]
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, max_examples=300)
 @given(st.one_of(st.text(max_size=20), st.lists(st.sampled_from(_WORDS), max_size=12).map(" ".join)))
 def test_law_any_text_is_an_expression_or_refused_at_a_place_within_it(text: str) -> None:
     try:

@@ -78,7 +78,7 @@ def _within(series: Series, query: str, at_ms: int) -> Series:
     return Series.of(series.labels, [sample for sample in series.samples() if sample.timestamp_ms >= first_ms])
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 @given(seed=st.integers(0, 2**32 - 1), text=expressions(THREE))
 def test_law_nothing_outside_of_the_selectors_changes_a_result(seed: int, text: str) -> None:
     series, at_ms = world(seed, THREE), FIRST_WORLD_MS + THREE.evaluated_after_ms

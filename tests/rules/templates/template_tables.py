@@ -125,6 +125,7 @@ LABEL_TEXTS = [
     '{{ reReplaceAll "([a-z]+)-([0-9])\\\\..*" "$2-${1}x$$" $labels.instance }} {{ reReplaceAll "a*" "x" "baaac" }}',
     '{{ reReplaceAll "(?P<first>\\\\w+) .*" "<$first>${first}_$firstly" $labels.word }}{{ reReplaceAll "[[:alpha:]&&]+" "." "a&b1" }}',
     '{{ match "^a.b$" "a\\nb" }} {{ match "(?s)^a.b$" "a\\nb" }} {{ match "(?m)^b$" "a\\nb" }} {{ match "a$" "a\\n" }}',
+    '{{ reReplaceAll "(t)" "<$0|$01|${01}|$1>" $labels.word }}',
     '{{ reReplaceAll ":\\\\d+$" "" $labels.instance }} {{ reReplaceAll `[^\\w]` "_" $labels.word }}',
     "{{ stripPort $labels.instance }} {{ stripDomain $labels.instance }} {{ stripPort `[::1]:90` }} {{ stripDomain `[::1]:90` }}",
     '{{ stripPort "a" }} {{ stripPort "a:b:c" }} {{ stripDomain "10.0.0.1:80" }} {{ stripDomain "a.b" }} {{ stripPort "[::1]" }}',
