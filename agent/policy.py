@@ -50,7 +50,7 @@ def host_policy(config: Config) -> HostPolicy:
 
 
 def usage_settings(config: Config) -> UsageSettings:
-    """Give what *config* says of workloads: their names, to whom devices are given, and how many are shown."""
+    """Give what *config* says of workloads and services: how they are called, found and shown."""
     section = config.workloads
     return UsageSettings(
         workloads=WorkloadSettings(
@@ -59,6 +59,8 @@ def usage_settings(config: Config) -> UsageSettings:
             owners=lambda identity: _owner(config, identity),
         ),
         policy=UsagePolicy(limit=section.limit, retention_ns=section.retention_ns),
+        tokens=token_policy(config),
+        services=config.services,
     )
 
 

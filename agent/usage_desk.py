@@ -19,6 +19,7 @@ from wattledger.rules.usage.book import UsagePolicy, WorkloadBook
 from wattledger.rules.usage.shares import ShareSignals
 from wattledger.rules.usage.workload import NOBODY, Holding
 
+from .config.schema import Services
 from .device_names import DeviceNames
 from .ledger import Usage, UsageCommit
 from .workloads.attribution import Attribution, WorkloadSettings
@@ -28,6 +29,10 @@ _NOT_KNOWN = ShareSignals(idle_mw=None)
 
 class TokenSource(Protocol):
     """Where services and reads of their counters come from. No call blocks."""
+
+    def apply(self, section: Services) -> None:
+        """Go on with the servers of another configuration."""
+        ...
 
     def observe(self, holders: Mapping[str, Collection[int]]) -> None:
         """Take which processes hold which device now."""
@@ -68,10 +73,12 @@ class Closable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UsageSettings:
-    """What the configuration says of workloads."""
+    """What the configuration says of workloads and services; None: as it is."""
 
     workloads: WorkloadSettings
     policy: UsagePolicy = field(default_factory=UsagePolicy)
+    tokens: TokenPolicy | None = None
+    services: Services | None = None
 
 
 class UsageDesk:
@@ -107,6 +114,11 @@ class UsageDesk:
         self._settings = settings
         self._attribution.apply(settings.workloads)
         self._workloads.apply(settings.policy)
+        if settings.tokens is not None and settings.tokens != self._token_policy:
+            self._token_policy = settings.tokens
+            self._services.apply(settings.tokens.at_pace(self._pace))
+        if settings.services is not None and self._tokens is not None:
+            self._tokens.apply(settings.services)
         if self._sample is not None:
             self._holdings = self._attribution.holdings(self._sample)
 
@@ -159,6 +171,7 @@ class UsageDesk:
             dropped=changes.dropped,
             parts=parts,
             services=self._services.take_changes(),
+            dropped_services=self._services.take_dropped(),
             windows=[(self._services.energy_model(window.service), window) for window in windows],
         )
 
@@ -172,6 +185,7 @@ class UsageDesk:
         windows = self._services.close(at)
         return UsageCommit(
             services=self._services.take_changes(),
+            dropped_services=self._services.take_dropped(),
             windows=[(self._services.energy_model(window.service), window) for window in windows],
         )
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .carbon_schema import Carbon
 from .document import Kind, Mapping, Scalar, scalars_below
@@ -11,7 +12,7 @@ from .duration import format_duration
 from .facility_schema import Facility
 from .problem import Places, Problem, printable, quoted
 from .scalars import decimal_text
-from .schema import Config, Endpoint, JobFile, Maintenance
+from .schema import Config, Endpoint, JobFile, Maintenance, ServiceEntry
 from .values import GpuReference, is_pattern
 
 # Certificates are public by nature; every other `..._file` is taken for a secret.
@@ -153,6 +154,7 @@ def _services(config: Config, places: Places) -> Iterator[Problem]:
                 places[f"{key}.service"], f"{key}.service", f"{quoted(name)} is taken already {other}; rename one"
             )
         first.setdefault(name, key)
+    yield from _shared_services(section.entries, places)
     for key, job in jobs:
         if job.gpus and job.pid_file is not None:
             yield Problem(places[key], key, "has both gpus and pid_file; keep the one that says whose energy it is")
@@ -164,6 +166,30 @@ def _services(config: Config, places: Places) -> Iterator[Problem]:
     if listen is not None and listen.host not in ("127.0.0.1", "::1", "localhost"):
         key = "services.push.listen"
         yield Problem(places[key], key, "is not loopback; only jobs of this host may push: write 127.0.0.1:9890")
+
+
+def _shared_services(entries: Iterable[ServiceEntry], places: Places) -> Iterator[Problem]:
+    """Give pages whose tokens would count for two services, and GPUs whose joules are all those of two."""
+    named: list[tuple[str, GpuReference]] = []
+    first: dict[tuple[object, ...], str] = {}
+    for number, entry in enumerate(entries):
+        key = f"services.list[{number}]"
+        named.extend((f"{key}.gpus[{item}]", gpu) for item, gpu in enumerate(entry.gpus))
+        page, place = _page(entry.endpoint), places[f"{key}.endpoint"]
+        if page in first:
+            other = places[f"{first[page]}.endpoint"].seen_from(place)
+            message = f"is already told {other}, so tokens would count twice; keep one"
+            yield Problem(place, f"{key}.endpoint", message)
+        first.setdefault(page, key)
+    yield from _named_twice(named, places)
+
+
+def _page(url: str) -> tuple[object, ...]:
+    """Give what tells one page from another; without a path it is the usual one, as a rule."""
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return host, port, parts.path.rstrip("/") or "/metrics", parts.query
 
 
 def _rules(config: Config, places: Places) -> Iterator[Problem]:

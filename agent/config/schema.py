@@ -48,7 +48,10 @@ RESTART_KEYS = (
     "web_config",
     "log.format",
     "workloads.kubernetes",
-    "services",
+    "services.textfile_dir",
+    "services.push",
+    "services.logs",
+    "services.tensorboard",
     "dcgm",
 )
 

@@ -13,7 +13,7 @@ from wattledger.rules.instant import Instant
 from wattledger.rules.pricing.model import NOTHING, HourPrice, Priced, PriceTotal, TotalKind
 from wattledger.rules.state import State
 from wattledger.rules.tokens.model import TokenKind
-from wattledger.rules.tokens.totals import Phase, ServiceTotal, ServiceWindow
+from wattledger.rules.tokens.totals import Phase, ServiceKey, ServiceTotal, ServiceWindow
 from wattledger.rules.usage.totals import UsageKey, UsageTotal
 from wattledger.rules.usage.workload import Part, Workload
 
@@ -80,9 +80,9 @@ class ServiceHistoryRow:
 class UsageCommit:
     """What one commit adds of workloads and services.
 
-    Totals are those that changed, as they are now; `dropped` are forgotten for good. `parts` and `windows` add to the
-    hourly history and are passed once each; all parts of an interval are passed together. With each window goes the
-    model of the row that has its energy, which is empty where the service has several models or tells none.
+    Totals are those that changed, as they are now; those `dropped` are forgotten for good. `parts` and `windows` add
+    to the hourly history and are passed once each; all parts of an interval are passed together. With each window
+    goes the model of the row that has its energy, which is empty where the service has several models or tells none.
     """
 
     changed: Sequence[UsageTotal] = ()
@@ -90,6 +90,7 @@ class UsageCommit:
     parts: Sequence[Part] = ()
     services: Sequence[ServiceTotal] = ()
     windows: Sequence[tuple[str, ServiceWindow]] = ()
+    dropped_services: Sequence[ServiceKey] = ()
 
 
 NOTHING_USED = UsageCommit()

@@ -20,6 +20,7 @@ class UsageBooks:
         self.changed: dict[UsageKey, None] = {}
         self.changed_services: dict[ServiceKey, None] = {}
         self.dropped: dict[UsageKey, None] = {}
+        self.dropped_services: dict[ServiceKey, None] = {}
         self._rows: Counter[WorkloadKey] = Counter()
         self.merge(UsageCommit(changed=begun.totals, services=begun.services))
         if written:
@@ -42,15 +43,25 @@ class UsageBooks:
             self.workloads[key[1]] = total.workload
             self.dropped.pop(key, None)
             self.changed[key] = None
+        for name in usage.dropped_services:
+            self.services.pop(name, None)
+            self.changed_services.pop(name, None)
+            self.dropped_services[name] = None
         for service in usage.services:
             self.services[service.key] = service
+            self.dropped_services.pop(service.key, None)
             self.changed_services[service.key] = None
 
     def settle(self) -> None:
         """Note that the file has everything."""
         self.changed.clear()
         self.changed_services.clear()
+        self.forget_dropped()
+
+    def forget_dropped(self) -> None:
+        """Note that the file has nothing of what was dropped."""
         self.dropped.clear()
+        self.dropped_services.clear()
 
     def all(self) -> Usage:
         """Give all totals, each with the names that its workload has now."""

@@ -74,6 +74,14 @@ class Ids:
             known = self._services[name, model] = int(found)
         return known
 
+    def find_service(self, name: str, model: str) -> int | None:
+        """Give the row of a service, None where there is none, and remember it no more. Raises sqlite3.Error."""
+        self._services.pop((name, model), None)
+        found = self._connection.execute(
+            "SELECT id FROM service WHERE name = ? AND model = ?", (text(name), text(model))
+        ).fetchone()
+        return None if found is None else int(found[0])
+
     def workload(self, workload: Workload, *, hour: int = -1) -> int:
         """Give the row of a workload, with the names it has now; *hour* is one that its history has.
 

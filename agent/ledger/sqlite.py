@@ -248,7 +248,7 @@ class SqliteLedger(StoredHistories):
             self._place.detach(self._waiting)
         lost = self._waiting.trim(first_hour=self._pruning.first_hour(at))
         if self._place.store is None:
-            self._books.dropped.clear()  # a file that is opened anew gets all totals, and no others
+            self._books.forget_dropped()  # a file that is opened anew gets all totals, and no others
         if lost:
             log.warning("ledger_history_lost cells=%d reason=memory_limit", lost)
         self._failures += 1

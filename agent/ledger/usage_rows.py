@@ -18,7 +18,8 @@ from .workload_row import WORKLOAD_COLUMNS, has_usage, workload_of
 
 log = logging.getLogger(__name__)
 
-_TABLES = ("workload_total", "service_total", "service_phase", "service_tokens")
+_SERVICE_TABLES = ("service_phase", "service_tokens", "service_total")
+_TABLES = ("workload_total", *_SERVICE_TABLES)
 _INSERT_TOTAL = (
     "INSERT OR REPLACE INTO workload_total (workload, device, state, method, energy_mj, duration_ns, avoidable_mj, "
     "last_wall_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -53,6 +54,11 @@ def _drop(connection: sqlite3.Connection, ids: Ids, books: UsageBooks) -> None:
             connection.execute(_DELETE_TOTAL, (number, ids.device(uuid), state.value, method.value))
     for key in {key for _, key, _, _ in books.dropped} - books.workloads.keys():
         ids.drop_workload(key)
+    for service in books.dropped_services:
+        number = ids.find_service(*service)
+        if number is not None:
+            for table in _SERVICE_TABLES:  # its name stays for its history
+                connection.execute(f"DELETE FROM {table} WHERE service = ?", (number,))  # noqa: S608  (our own names)
 
 
 def _total_row(ids: Ids, books: UsageBooks, total: UsageTotal) -> Row:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wattledger.rules.tokens.server import ServerSpec
 
     from ..clock import Clock
-    from ..config import Config
+    from ..config import Config, GpuReference
     from ..config.schema import Services
 
 # ruff: noqa: PLC0415  (what no job or service needs is not loaded)
@@ -24,15 +24,27 @@ if TYPE_CHECKING:
 class TokenDesk:
     """Services and jobs of this host: the watch, with the inputs that it asks."""
 
-    def __init__(self, watch: TokenWatch, inputs: JobInputs) -> None:
+    def __init__(self, watch: TokenWatch, inputs: JobInputs, gpus: _GivenGpus, section: Services) -> None:
         self._watch = watch
         self._inputs = inputs
+        self._gpus = gpus
+        self._section = section
+        self._watches = False
 
     def start(self) -> None:
         """Begin. Raises ListenError where jobs cannot push to what is configured."""
         if self._inputs.push is not None:
             self._inputs.push.start()
-        self._watch.start()
+        self._begin()
+
+    def apply(self, section: Services) -> None:
+        """Go on with other servers; what jobs report through stays as it is."""
+        if section == self._section:
+            return
+        self._section = section
+        self._gpus.take(section)
+        self._watch.apply(token_settings(section))
+        self._begin()
 
     def observe(self, holders: Mapping[str, Collection[int]]) -> None:
         """Take which processes hold which device now."""
@@ -60,25 +72,49 @@ class TokenDesk:
         for source in self._inputs.all:
             source.close()
 
+    def _begin(self) -> None:
+        """Look from now on, where there is something to look at."""
+        if not self._watches and (self._section.discovery or self._section.entries or self._inputs.all):
+            self._watches = True
+            self._watch.start()
+
+
+class _GivenGpus:
+    """The uuids of the GPUs that the configuration gives to services. Taken by one thread, asked by another."""
+
+    def __init__(self, section: Services, devices: DeviceNames) -> None:
+        self._devices = devices
+        self._gpus: dict[str, tuple[GpuReference, ...]] = {}
+        self.take(section)
+
+    def take(self, section: Services) -> None:
+        """Go on with another configuration."""
+        self._gpus = {entry.service: entry.gpus for entry in section.entries}
+
+    def uuids_of(self, service: str) -> tuple[str, ...]:
+        """Give those of one service."""
+        return self._devices.uuids_of(self._gpus.get(service, ()))
+
 
 def token_desk(
     config: Config, *, clock: Clock, devices: DeviceNames, title_of: Callable[[int], str | None]
-) -> TokenDesk | None:
-    """Give what reads tokens by *config*, not yet started; None where nothing is to be read. Raises PatternError."""
+) -> TokenDesk:
+    """Give what reads tokens by *config*, not yet started; it costs nothing where nothing is to be read.
+
+    Raises PatternError.
+    """
     section = config.services
     inputs = _inputs(section, clock=clock, devices=devices)
-    if not section.discovery and not section.entries and not inputs.all:
-        return None
-    gpus = {entry.service: entry.gpus for entry in section.entries}
+    gpus = _GivenGpus(section, devices)
     watch = TokenWatch(
         clock,
         _catalogue,
         settings=token_settings(section),
         inputs=inputs.all,
         title_of=title_of,
-        devices_of=lambda service: devices.uuids_of(gpus.get(service, ())),
+        devices_of=gpus.uuids_of,
     )
-    return TokenDesk(watch, inputs)
+    return TokenDesk(watch, inputs, gpus, section)
 
 
 def token_settings(section: Services) -> TokenSettings:

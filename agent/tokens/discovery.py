@@ -14,11 +14,12 @@ from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.tokens.model import Service
 from wattledger.rules.tokens.server import ServerSpec
 
-from .access import Access
-from .addresses import Addresses
+from .access import Access, access_to
+from .addresses import Addresses, Place
 from .advice import Adviser, Scene, TitleOf
 from .crew import Crew
 from .endpoints import Configured, Endpoints, Entry, owner_of, owners_of
+from .mirrors import SIBLINGS_LIMIT, Likeness, Page, likeness
 from .names import service_name
 from .reader import PageReader, ReadError
 from .scraper import Owner
@@ -105,6 +106,9 @@ class Discovery:
         self._adviser = Adviser(reader, files=files, crew=self._crew, title_of=title_of)
         self._endpoints = Endpoints(addresses)
         self._outcomes: deque[_Outcome] = deque()
+        self._verdicts: deque[tuple[Entry, Likeness]] = deque()
+        self._configured: Configured = {}
+        self._here: Mapping[str, Here] = {}
         self._forbidden: frozenset[int] = frozenset()
         self._table = ProcessTable({})
         self._holders: frozenset[int] = frozenset()
@@ -113,20 +117,27 @@ class Discovery:
     def round(self, now: Instant, holders: Collection[int], configured: Configured) -> None:
         """Look at everything once. *holders* are the processes on devices."""
         self._holders = frozenset(holders)
+        self._configured = configured
         self._table = self._files.table(self._holders)
         listening = self._sockets.look(self._table.related(self._holders) - {self._own_pid})
         self._forbidden = listening.forbidden
         self._endpoints.take(now, listening.listeners, self._table, configured)
         self._probe(now)
         self._settle(now)
+        self._compare()
 
     def collect(self, now: Instant) -> None:
         """Take how probes went that have ended, and titles that have come."""
-        has_news = bool(self._outcomes) or any(not entry.name for entry in self._live().values())
+        has_outcomes = bool(self._outcomes)
+        has_news = has_outcomes or bool(self._verdicts) or any(not entry.name for entry in self._live().values())
         while self._outcomes:
             _learn(self._outcomes.popleft(), now)
+        while self._verdicts:
+            _judge(*self._verdicts.popleft())
         if has_news:
             self._settle(now)
+        if has_outcomes:
+            self._compare()
 
     @property
     def is_complete(self) -> bool:
@@ -162,6 +173,31 @@ class Discovery:
         self._outcomes.append(outcome)
         self._notify()
 
+    def _siblings(self, entry: Entry) -> list[Page]:
+        """Give the servers whose page *entry* may pass on: those of its kind on devices, where it is on none."""
+        if entry.spec is None or entry.pids:
+            return []
+        beside = [(one.access, one.path) for one in self._live().values() if one.pids and one.spec is entry.spec]
+        for name, here in self._here.items():
+            if here.pids and name in self._configured:
+                beside.append((access_to(Place(*self._configured[name])), entry.path))
+        return beside[:SIBLINGS_LIMIT]
+
+    def _compare(self) -> None:
+        """Have those looked at that may pass on another one's page."""
+        for entry in self._live().values():
+            if not entry.in_flight and (siblings := self._siblings(entry)):
+                entry.in_flight = self._crew.ask(lambda entry=entry, siblings=siblings: self._liken(entry, siblings))  # type: ignore[misc]  # they are bound
+
+    def _liken(self, entry: Entry, siblings: list[Page]) -> None:
+        """Hold one page against others, on a thread of the crew."""
+        verdict = Likeness.UNTOLD
+        try:
+            verdict = likeness(self._reader, (entry.access, entry.path), siblings)
+        finally:
+            self._verdicts.append((entry, verdict))
+            self._notify()
+
     def _settle(self, now: Instant) -> None:
         """Tell which processes work for which server, and what each is called."""
         live = self._live()
@@ -174,12 +210,14 @@ class Discovery:
             pids.setdefault(server, set()).add(pid)
         for owner, entry in live.items():
             entry.pids = frozenset(pids.get(owner.key, ()))
-            self._name(entry, now)
         here: dict[str, Here] = {}
         for name, owners in configured.items():
             eldest = owner_of(self._table, self._table.eldest(owners))
             if eldest is not None:
                 here[name] = Here(eldest, frozenset(pids.get(f"configured:{name}", ())))
+        self._here = here
+        for entry in live.values():
+            self._name(entry, now)
         self.view = self._new_view(here, self._holders - claims.keys())
 
     def _new_view(self, here: Mapping[str, Here], unclaimed: frozenset[int]) -> View:
@@ -210,6 +248,8 @@ class Discovery:
         """Give a server its name, once the title of its workload is known or was waited for long enough."""
         if entry.spec is None or entry.name:
             return
+        if not entry.is_own and self._siblings(entry):
+            return  # its tokens may be another one's
         titles = [self._title_of(pid) for pid in sorted(entry.pids)]
         title = next((title for title in titles if title), "")
         if not title and None in titles and now.mono_ns - entry.first_ns < _TITLE_WAIT_NS:
@@ -232,6 +272,14 @@ def _learn(outcome: _Outcome, now: Instant) -> None:
         entry.is_final = True  # its tokens are those of the servers behind it
     entry.due_ns = now.mono_ns + min(_FIRST_BACKOFF_NS << min(entry.tries, 10), _MOST_BACKOFF_NS)
     entry.tries += 1
+
+
+def _judge(entry: Entry, verdict: Likeness) -> None:
+    entry.in_flight = False
+    if verdict is Likeness.PASSED_ON:
+        entry.spec, entry.is_final = None, True  # its tokens are those of the server behind it
+    elif verdict is Likeness.OWN:
+        entry.is_own = True
 
 
 def _found(entry: Entry, spec: ServerSpec) -> Found:

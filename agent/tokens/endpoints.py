@@ -23,7 +23,10 @@ Configured = Mapping[str, tuple[str, int]]
 
 @dataclass(slots=True)
 class Entry:
-    """One endpoint of one process, and how asking it went. `gone_ns` is since when it is not there any more."""
+    """One endpoint of one process, and how asking it went.
+
+    `gone_ns` is since when it is not there any more. `is_own`: its page was seen to be no other server's.
+    """
 
     owner: Owner
     place: Place
@@ -41,6 +44,7 @@ class Entry:
     name: str = ""
     pids: frozenset[int] = frozenset()
     gone_ns: int | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Endpoints:
                 self._block(listener, str(error), table)
             else:
                 claimed.setdefault(place, []).append(listener)
+        self._leave_configured()
         seen: set[tuple[Owner, Place]] = set()
         for place, claimants in claimed.items():
             if len({listener.namespace for listener in claimants}) > 1:
@@ -118,6 +123,20 @@ class Endpoints:
             self._entries[key] = entry
         entry.owners = owners
         return (key,)
+
+    def _leave_configured(self) -> None:
+        """Forget what was found at an endpoint that is configured now: its tokens are that service's."""
+        taken = {
+            (pid, listener.port)
+            for listeners in self.configured.values()
+            for listener in listeners
+            for pid in listener.owners
+        }
+        self._entries = {
+            key: entry
+            for key, entry in self._entries.items()
+            if taken.isdisjoint((pid, entry.place.port) for pid in entry.owners)
+        }
 
     def _age(self, now: Instant, seen: set[tuple[Owner, Place]]) -> None:
         """Forget what is not there any more; a server that was named only after a while."""

@@ -78,12 +78,13 @@ def _service(
     if facts is None:
         ways = () if status.spec is None else status.spec.ways
         role, counter_class = Role.UNIFIED, ways[0].counter_class if ways else CounterClass.ITERATION
-        version, remote = "", False
+        version, remote, engine_devices = "", False, 1
     else:
         role, counter_class = facts.role, facts.counter_class
         version = "".join(character for character in facts.version if character.isprintable())[:_VERSION_CHARACTERS]
         # Where its own engines can be told from those of other hosts, its page is read for its own alone.
         remote = facts.remote and facts.local_engines is None
+        engine_devices = facts.engine_devices
     return Service(
         name=name,
         server=server,
@@ -94,6 +95,7 @@ def _service(
         endpoint=endpoint,
         version=version,
         remote=remote,
+        engine_devices=engine_devices,
         problem=problem,
         detail=detail,
     )

@@ -22,6 +22,7 @@ from wattledger.rules.tokens.model import (
 )
 
 from ..clock import Clock
+from ..config.schema import Services
 from ..sources.sim_board import Board, board_of
 from ..sources.sim_chance import chance
 from ..sources.sim_fleet import Fleet, SimHost
@@ -197,6 +198,9 @@ class SimulatedTokens:
                 desk.last_ns = due_ns
                 reads.append(_read(desk, _moment(due_ns, now)))
         return reads
+
+    def apply(self, section: Services) -> None:
+        """Do nothing: what is simulated is not configured."""
 
     def start(self) -> None:
         """Do nothing: reads take no time, and are made when they are drained."""

@@ -103,6 +103,8 @@ class TokenWatch:
         self._last_round: Instant | None = None
         self._round_ns = 0
         self._has_ended = False
+        self._applied = settings
+        self._reapplied_ns: int | None = None  # since when other settings wait for a round
         self._inputs_due_ns = 0
         self._began_ns = 0
         self._failures = 0
@@ -167,6 +169,8 @@ class TokenWatch:
     def turn(self, now: Instant) -> int:
         """Do what is due; give when there will be something to do again. For the watch's own thread."""
         settings = self._settings
+        if settings != self._applied:
+            self._applied, self._reapplied_ns = settings, now.mono_ns
         self._look_at_inputs(now, settings)
         self._configured.apply(settings.configured)
         scraper = self._reading() if self._configured or (settings.discovery and self._holders) else self._scraper
@@ -261,6 +265,11 @@ class TokenWatch:
             return False
         if self._last_round is None:
             return self._configured.were_tried(scraper.status) or now.mono_ns - self._began_ns >= _HOST_NAMES_NS
+        if self._reapplied_ns is not None:
+            # Until configured endpoints are known by number, what was found might be read beside them.
+            if self._configured.were_tried(scraper.status) or now.mono_ns - self._reapplied_ns >= _HOST_NAMES_NS:
+                self._reapplied_ns = None
+            return True
         is_eager = not discovery.is_complete and now.mono_ns - self._changed_ns < _EAGER_NS
         pause_ns = _SEEK_NS if is_eager else _SETTLED_NS
         if self._holders != self._looked_at or self._has_ended:

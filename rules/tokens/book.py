@@ -11,7 +11,7 @@ from .model import Attribution, Service, TokenRead, Withheld
 from .policy import TokenPolicy
 from .ratios import StatedWindow
 from .rows import TotalRows
-from .totals import ServiceTotal, ServiceWindow
+from .totals import ServiceKey, ServiceTotal, ServiceWindow
 from .view import Ratio, ServiceView
 
 
@@ -33,8 +33,9 @@ class _Desk:
 class ServiceBook:
     """Joins the energy and the tokens of every service. Give it all parts of each tick, then `settle`.
 
-    `totals` never fall. What is pending, up to one read of a page, is lost when the agent is killed, and its tokens
-    with it: the first page that a new agent reads is only a base.
+    `totals` never fall; of very many those are forgotten whose service is over for longest. What is pending, up to
+    one read of a page, is lost when the agent is killed, and its tokens with it: the first page that a new agent
+    reads is only a base.
     """
 
     def __init__(self, totals: Iterable[ServiceTotal], policy: TokenPolicy) -> None:
@@ -112,6 +113,7 @@ class ServiceBook:
                 over.append(name)
         for name in over:
             del self._desks[name]
+        self._rows.forget(self._desks, self._policy.totals_limit)
         return closed
 
     def close(self, now: Instant) -> list[ServiceWindow]:
@@ -127,6 +129,10 @@ class ServiceBook:
     def take_changes(self) -> tuple[ServiceTotal, ...]:
         """Give the totals that have changed since they were last taken."""
         return self._rows.take_changes()
+
+    def take_dropped(self) -> tuple[ServiceKey, ...]:
+        """Give the keys of the totals that were forgotten since they were last taken."""
+        return self._rows.take_dropped()
 
     def totals(self) -> tuple[ServiceTotal, ...]:
         """Give all totals, of services that rest too."""
@@ -242,7 +248,9 @@ class ServiceBook:
         devices = _devices(desk, service)
         if not devices and not stated.has_energy:
             reasons.add(Withheld.NO_GPU)
-        if service.remote or (devices and join.page is not None and join.page.engines > devices):
+        # Fewer devices than its engines work on: the others are on other hosts, whoever placed them there.
+        needed = 0 if join.page is None else join.page.engines * service.engine_devices
+        if service.remote or (devices and needed > devices):
             reasons.add(Withheld.REMOTE_RANKS)
         if stated.is_shared_without_method():
             reasons.add(Withheld.SHARED)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from math import prod
 
 from .spec import FlagSign, RankFlags
 
@@ -68,3 +69,8 @@ def ranks_of(flags: RankFlags, command: CommandLine) -> tuple[bool, frozenset[st
         return False, None
     first = command.number(flags.first) or 0
     return True, frozenset(str(first + index) for index in range(local))
+
+
+def engine_devices_of(flags: RankFlags, command: CommandLine) -> int:
+    """Give on how many devices one engine works, on this host and others; 1 where nothing tells."""
+    return prod(command.number(names) or 1 for names in flags.devices)

@@ -127,5 +127,6 @@ class Service:
     endpoint: str = ""
     version: str = ""
     remote: bool = False  # some of its ranks are on other hosts
+    engine_devices: int = 1  # on which each of its engines works, wherever they are
     problem: Withheld | None = None
     detail: str = ""

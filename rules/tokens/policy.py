@@ -22,6 +22,7 @@ class TokenPolicy:
     stale_ns: int = 30 * NS_PER_SECOND  # a page that fails for longer withholds the ratios
     silent_ns: int = 120 * NS_PER_SECOND  # one that nobody even tries to read does so too
     models_limit: int = 32  # models of one process; what lies beyond has the empty name
+    totals_limit: int = 4096  # beyond, those of services that are over are forgotten, the longest at rest first
 
     # Ratios (tokens.md sections 5, 7 and 9).
     ratio_window_ns: int = 300 * NS_PER_SECOND

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .command import CommandLine, ranks_of
+from .command import CommandLine, engine_devices_of, ranks_of
 from .model import CounterClass, Role, TokenKind
 from .spec import Doubling, Pattern, RoleSigns, Samples, ServerSpec, Way
 
@@ -19,6 +19,7 @@ class ServerFacts:
 
     `remote`: some of its ranks are on other hosts. `local_engines` are then the engines on this host, None where that
     cannot be told: pages are read for these alone, so that their tokens may be held against energy.
+    `engine_devices`: on how many devices one engine works, wherever they are; 1 where nothing tells.
     """
 
     role: Role
@@ -27,6 +28,7 @@ class ServerFacts:
     version: str
     known_bad: str
     local_engines: frozenset[str] | None = None
+    engine_devices: int = 1
 
 
 def name_filter(catalogue: Sequence[ServerSpec]) -> Pattern:
@@ -64,6 +66,7 @@ def inspect(spec: ServerSpec, samples: Samples, command: Sequence[str]) -> Serve
         version=version,
         known_bad=_known_bad(spec, samples, version),
         local_engines=local_engines,
+        engine_devices=engine_devices_of(spec.ranks, line),
     )
 
 

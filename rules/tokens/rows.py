@@ -1,13 +1,16 @@
 """The totals of all services and which of them have changed; what a window is made of is not its matter."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from .totals import COVERED_PHASES, ServiceKey, ServiceTotal, ServiceWindow, Tokens
 
+# So many of eight totals stay when some are forgotten, so that it is seldom that any must be.
+_EIGHTHS_KEPT = 7
+
 
 class TotalRows:
-    """Adds windows to totals. No number of them falls."""
+    """Adds windows to totals. No number of them falls; one is forgotten only when it is over and many came after."""
 
     def __init__(self, totals: Iterable[ServiceTotal]) -> None:
         self._rows: dict[str, dict[str, ServiceTotal]] = {}
@@ -15,6 +18,8 @@ class TotalRows:
             self._rows.setdefault(total.service, {})[total.model] = total
         self._models: dict[str, str] = {}  # of the energy, where a page has told
         self._changes: dict[ServiceKey, None] = {}
+        self._dropped: dict[ServiceKey, None] = {}
+        self._count = sum(map(len, self._rows.values()))
 
     def of(self, service: str) -> tuple[ServiceTotal, ...]:
         """Give the totals of one service."""
@@ -29,6 +34,28 @@ class TotalRows:
         changes = tuple(self._rows[service][model] for service, model in self._changes)
         self._changes.clear()
         return changes
+
+    def take_dropped(self) -> tuple[ServiceKey, ...]:
+        """Give the keys of the totals that were forgotten since they were last taken."""
+        dropped = tuple(self._dropped)
+        self._dropped.clear()
+        return dropped
+
+    def forget(self, about: Container[str], limit: int) -> None:
+        """Where there are more than *limit* totals, forget services that rest, but none of those *about*."""
+        if self._count <= limit:
+            return
+        rested = [name for name in self._rows if name not in about]
+        rested.sort(key=lambda name: max(total.last_wall_ns for total in self._rows[name].values()))
+        for name in rested:
+            if self._count <= limit * _EIGHTHS_KEPT // 8:
+                return
+            rows = self._rows.pop(name)
+            self._count -= len(rows)
+            self._models.pop(name, None)
+            for model in rows:
+                self._changes.pop((name, model), None)
+                self._dropped[name, model] = None
 
     def energy_model(self, service: str) -> str:
         """Give the model of the row that gets the energy: the last one told, else that of the only row with one."""
@@ -56,8 +83,10 @@ class TotalRows:
             if tokens is not None:
                 total = _with_tokens(total, tokens, window)
             if total is not before:
+                self._count += model not in rows
                 rows[model] = total
                 self._changes[service, model] = None
+                self._dropped.pop((service, model), None)
 
 
 def _with_energy(row: ServiceTotal, window: ServiceWindow) -> ServiceTotal:

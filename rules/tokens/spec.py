@@ -97,6 +97,7 @@ class RankFlags:
     first: tuple[str, ...] = ()  # the number of the first of those
     apart: tuple[str, ...] = ()  # each host has a page that counts its own engines alone
     placed: tuple[FlagSign, ...] = ()  # a scheduler places engines on any host, unless `local` is told
+    devices: tuple[tuple[str, ...], ...] = ()  # numbers whose product is how many devices one engine works on
 
 
 @dataclass(frozen=True, slots=True)

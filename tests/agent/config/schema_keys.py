@@ -30,7 +30,8 @@ def key_rows(section: type[Section] = Config, prefix: str = "") -> list[KeyRow]:
 
 
 def _rows(type_: object, path: str, info: msgspec.structs.FieldInfo) -> list[KeyRow]:
-    applied = "restart" if any(f"{path}.".startswith(f"{key}.") for key in RESTART_KEYS) else "reload"
+    plain = path.replace("[]", "")  # of a list each entry is applied as the list is
+    applied = "restart" if any(f"{plain}.".startswith(f"{key}.") for key in RESTART_KEYS) else "reload"
     if get_origin(type_) is Annotated:
         inner, mark = get_args(type_)
         if isinstance(mark, WordForNone):

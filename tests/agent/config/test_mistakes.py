@@ -31,6 +31,14 @@ MISTAKES: dict[str, tuple[str | bytes, list[str]]] = {
         "services:\n  list:\n  - {service: a, endpoint: 'http://h:1'}\n  - {service: a, endpoint: 'http://h:2'}",
         ["4:15: services.list[1].service: `a` is taken already in line 3; rename one"],
     ),
+    "one page for two services": (
+        "services: {list: [{service: a, endpoint: 'http://localhost'}, {service: b, endpoint: 'http://127.0.0.1'}]}",
+        ["1:86: services.list[1].endpoint: is already told in line 1, so tokens would count twice; keep one"],
+    ),
+    "one GPU for two services": (
+        "services: {list: [{service: a, gpus: [1], endpoint: 'http://h'}, {service: b, gpus: [1], endpoint: 'http://i'}]}",
+        ["1:86: services.list[1].gpus[0]: GPU 1 is already named in line 1; keep one of them"],
+    ),
     "pushing from elsewhere": (
         "services: {push: {listen: ':9890'}}",
         ["1:27: services.push.listen: is not loopback; only jobs of this host may push: write 127.0.0.1:9890"],

@@ -69,7 +69,9 @@ def _totals(draw: st.DrawFn) -> UsageTotal:
 def _commits(draw: st.DrawFn) -> UsageCommit:
     changed = {total.key: total for total in draw(st.lists(_totals(), max_size=6))}
     dropped: set[UsageKey] = draw(st.sets(KEYS, max_size=4)) - changed.keys()
-    return UsageCommit(list(changed.values()), list(dropped), (), draw(st.lists(SERVICES, max_size=3)))
+    services = draw(st.lists(SERVICES, max_size=3))
+    gone = draw(st.sets(st.tuples(HOSTILE, HOSTILE), max_size=3)) - {total.key for total in services}
+    return UsageCommit(list(changed.values()), list(dropped), (), services, dropped_services=list(gone))
 
 
 def _sql(directory: Path, text: str, *values: str) -> list[tuple[object, ...]]:
@@ -106,6 +108,8 @@ def test_load_after_commit_gives_the_totals_back(steps: list[UsageCommit]) -> No
             for key in step.dropped:
                 known.pop(key, None)
             known |= {total.key: total for total in step.changed}
+            for name in step.dropped_services:
+                services.pop(name, None)
             services |= {total.key: total for total in step.services}
         assert ledger.health().writable, ledger.health().detail
         assert in_order(ledger.load_usage()) == in_order(other.load_usage())
@@ -184,6 +188,19 @@ def test_a_dropped_total_goes_and_its_workload_with_the_last_one(tmp_path: Path)
     _commit(ledger, 4, UsageCommit(totals))
     ledger.close()
     assert in_order(_stored(tmp_path)) == in_order(Usage(tuple(totals)))
+
+
+def test_a_dropped_service_goes_with_all_that_it_had_and_may_come_back(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path, clock=FakeClock())
+    totals = [ServiceTotal(name, "m", 1, 2, {Phase.IDLE: 2}, {TokenKind.OUTPUT: 3}) for name in ("chat", "embed")]
+    _commit(ledger, 1, UsageCommit(services=totals))
+    _commit(ledger, 2, UsageCommit(dropped_services=[("chat", "m"), ("never", "")]))
+    for table in ("service_total", "service_phase", "service_tokens"):
+        assert _sql(tmp_path, f"SELECT count(*) FROM {table}") == [(1,)]  # noqa: S608  (names of our own)
+    assert ledger.load_usage().services == (totals[1],)
+    _commit(ledger, 3, UsageCommit(services=totals[:1]))
+    ledger.close()
+    assert in_order(_stored(tmp_path)) == in_order(Usage(services=tuple(totals)))
 
 
 def test_a_workload_stays_for_its_history_when_its_totals_are_dropped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -71,3 +72,13 @@ def ok(body: bytes, *headers: str) -> bytes:
     """Give a whole answer."""
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def passing_on(port: int) -> Answer:
+    """Answer with whatever the server at *port* has at /metrics, as a web server in front of it does."""
+
+    def answer(sock: socket.socket, _: threading.Event) -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+            sock.sendall(ok(page.read()))
+
+    return answer

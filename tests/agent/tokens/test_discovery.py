@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.fake_clock import FakeClock
-from tests.agent.tokens.raw_server import ok, serving
+from tests.agent.tokens.raw_server import ok, passing_on, serving
 from tests.agent.tokens.running import FewProcesses, namespace, page_server, two_servers, until
 from wattledger.agent.tokens.addresses import Addresses
 from wattledger.agent.tokens.catalogue import load_catalogue
@@ -276,6 +276,38 @@ def test_two_pages_of_one_process_are_one_service(seeing: tuple[Finder, int]) ->
     with serving(page) as first, serving(page) as second:
         (found,) = finder.look(holder).found
     assert found.name == f"vllm:{min(first.port, second.port)}"
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_what_passes_the_page_of_a_server_on_is_no_service(seeing: tuple[Finder, int], *, configured: bool) -> None:
+    finder, _ = seeing
+    with page_server() as server, serving(passing_on(server.port)) as front:
+        endpoints = {"chat": ("127.0.0.1", server.port)} if configured else {}
+        view = finder.look(server.child, configured=endpoints)
+        assert [found.owner.pid for found in view.found] == ([] if configured else [server.pid])
+        asked = len(front.requests)
+        assert asked
+        finder.clock.advance(600)
+        finder.look(server.child, configured=endpoints)
+        assert len(front.requests) == asked  # it is known for what it is
+
+
+def test_a_server_without_a_device_beside_one_with_a_device_is_its_own(seeing: tuple[Finder, int]) -> None:
+    finder, _ = seeing
+    tokens = [0]
+    count = b"vllm:generation_tokens_total %d\n"
+    with page_server() as server, serving(lambda sock, _: sock.sendall(ok(count % tokens[0]))) as other:
+        # As long as it has counted nothing it may be anybody's, and there is nothing to miss.
+        assert _names(finder.look(server.child)) == {f"vllm:{server.port}": {server.child}}
+        tokens[0] = 7
+        assert set(_names(finder.look(server.child))) == {f"vllm:{server.port}", f"vllm:{other.port}"}
+
+
+def test_a_service_that_turns_out_to_pass_a_page_on_is_none_any_more(seeing: tuple[Finder, int]) -> None:
+    finder, holder = seeing
+    with page_server() as server, serving(passing_on(server.port)) as front:
+        assert set(_names(finder.look(holder))) == {f"vllm:{front.port}"}  # the server behind it is not seen yet
+        assert set(_names(finder.look(server.child))) == {f"vllm:{server.port}"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0"])

@@ -214,7 +214,7 @@ def test_a_server_that_loads_or_is_away_answers_nothing() -> None:
     st.lists(st.integers(0, 200 * NS_PER_SECOND), min_size=2, max_size=6).map(sorted),
     st.sampled_from(["h100", "p40", "b200"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_counter_falls_while_its_process_lives(start_ns: int, steps_ns: list[int], profile: str) -> None:
     for board in SimHost(Fleet(count=3, profiles=(profile,)), boot_id="a").boards:
         for counter in TRADES[board.role.name].counters:
@@ -236,7 +236,7 @@ def test_a_counter_is_the_sum_over_every_millisecond() -> None:
 
 
 @given(st.integers(0, 10**17), st.integers(1, 40), st.integers(0, 4 * NS_PER_SECOND))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whoever_asks_reads_the_same(start_ns: int, seconds: int, late_ns: int) -> None:
     """A read depends on its moment, which depends on neither the ticks nor what was read before."""
 

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -262,6 +262,20 @@ def test_other_settings_hold_from_the_next_turn_on(make: Make) -> None:
         host.watch.apply(TokenSettings(discovery=False, configured=(_configured(server),)))
         host.turn_until(lambda: bool(_output(host.watch.drain())))
         assert [service.name for service in host.watch.services()] == ["chat"]
+
+
+def test_what_was_found_is_a_configured_service_from_the_next_turn_on(make: Make) -> None:
+    with page_server() as server:
+        host = make()
+        host.hold(server.child)
+        host.turn_until(lambda: bool(_output(host.watch.drain())))
+        assert [service.name for service in host.watch.services()] == [f"vllm:{server.port}"]
+        host.watch.apply(replace(_QUICK, configured=(_configured(server),)))
+        host.turn()
+        assert [service.name for service in host.watch.services()] == ["chat"]
+        host.turn_until(lambda: host.service().pids == {server.child})
+        host.watch.apply(_QUICK)
+        host.turn_until(lambda: [one.name for one in host.watch.services()] == [f"vllm:{server.port}"])
 
 
 def test_services_beyond_the_limit_are_counted_and_not_read(make: Make) -> None:

@@ -146,6 +146,13 @@ def test_tokens_of_devices_elsewhere_withhold_the_ratio() -> None:
     assert serving(service=replace(CHAT, remote=True)).view().withheld is Withheld.REMOTE_RANKS
 
 
+def test_an_engine_over_more_devices_than_are_here_withholds_the_ratio() -> None:
+    spread = replace(CHAT, engine_devices=4)
+    assert serving(Device("a"), Device("b"), service=spread).view().withheld is Withheld.REMOTE_RANKS
+    assert serving(*map(Device, "abcd"), service=spread).view().withheld is None
+    assert serving(*map(Device, "abcd"), service=spread, engines=2).view().withheld is Withheld.REMOTE_RANKS
+
+
 def test_two_engines_on_two_instances_of_one_board_are_here() -> None:
     stage = serving(engines=2)
     stage.book.note_devices("chat", 2)

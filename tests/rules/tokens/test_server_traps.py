@@ -139,6 +139,24 @@ def test_ranks_on_other_hosts(flags: str, *, remote: bool, engines: set[str] | N
     assert (found.remote, found.local_engines) == (remote, engines)
 
 
+@pytest.mark.parametrize(
+    ("key", "flags", "devices"),
+    [
+        ("vllm", "", 1),
+        ("vllm", "--tensor-parallel-size 8 --pipeline-parallel-size 2 --distributed-executor-backend ray", 16),
+        ("vllm", "-tp 4 -pp=2", 8),
+        ("vllm", "--tensor_parallel_size=2 --data-parallel-size 4", 2),
+        ("vllm", "-tp many -pp 0", 1),
+        ("trtllm", "--tp_size 16", 16),
+        ("trtllm", "--tp_size 8 --pp_size 2", 16),
+        ("sglang", "--tp 8 --dp 8 --enable-dp-attention", 1),
+    ],
+)
+def test_devices_of_one_engine(key: str, flags: str, devices: int) -> None:
+    found = facts((), *flags.split(), key=key)
+    assert (found.engine_devices, found.remote) == (devices, False)
+
+
 def test_several_hosts_of_other_servers() -> None:
     assert facts((), "--nnodes", "2", key="sglang").remote
     assert not facts((), "--dp", "4", key="sglang").remote

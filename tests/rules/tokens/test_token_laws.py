@@ -172,7 +172,7 @@ def lived(story: Story) -> Life:
     return life
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(disasters.filter(lambda event: event[0] != "restart agent"), max_size=40))
 def test_conservation_windows_and_what_is_pending_are_the_parts(story: Story) -> None:
     life = new_life()
@@ -188,7 +188,7 @@ def test_conservation_windows_and_what_is_pending_are_the_parts(story: Story) ->
         )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(disasters, max_size=40))
 def test_conservation_totals_are_the_sum_of_their_windows(story: Story) -> None:
     stage = lived(story).stage
@@ -209,7 +209,7 @@ def test_conservation_totals_are_the_sum_of_their_windows(story: Story) -> None:
         assert all(0 <= window.active_mj <= window.total_mj for window in windows)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(disasters, max_size=40))
 def test_monotony_no_total_ever_falls(story: Story) -> None:
     life = new_life()
@@ -221,7 +221,7 @@ def test_monotony_no_total_ever_falls(story: Story) -> None:
             assert all(new >= old for new, old in zip(after, numbers(total), strict=True))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(disasters.filter(lambda event: event[0] != "restart agent"), max_size=40))
 def test_windows_of_a_service_follow_each_other(story: Story) -> None:
     stage = lived(story).stage
@@ -233,7 +233,7 @@ def test_windows_of_a_service_follow_each_other(story: Story) -> None:
             end_ns = window.end.mono_ns
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(
         disasters.filter(lambda event: event[0] not in {"nameless", "reset", "old read"}),
@@ -247,7 +247,7 @@ def test_no_token_is_counted_twice_over_restarts_of_servers_and_agents(story: St
         assert counted <= server.made + 1
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(
         events.filter(lambda event: event[0] != "work"),
@@ -270,7 +270,7 @@ def test_tokens_never_come_without_their_energy(story: Story, rate: int) -> None
         assert window.total_mj * rate + 2 * power_mw >= power_mw * tokens
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(["run", "read"]), st.floats(0.5, 12)), max_size=40), st.integers(1, 5000))
 def test_the_ratio_is_exact_while_nothing_happens_but_time(story: list[tuple[str, float]], rate: int) -> None:
     life = new_life()
@@ -288,7 +288,7 @@ def test_the_ratio_is_exact_while_nothing_happens_but_time(story: list[tuple[str
     assert abs(life.stage.tokens().get(TokenKind.OUTPUT, 0) - rate * covered_ns / 10**9) <= 1
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.floats(0.5, 12), st.booleans(), st.integers(0, 5000)), min_size=1, max_size=30))
 def test_splitting_more_reads_change_no_sum(story: list[tuple[float, bool, int]]) -> None:
     lives = [new_life(), new_life()]
@@ -312,7 +312,7 @@ def test_splitting_more_reads_change_no_sum(story: list[tuple[float, bool, int]]
     assert often.kept["chat", "m"].total_mj == seldom.kept["chat", "m"].total_mj
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(disasters, max_size=30))
 def test_replay_the_same_input_gives_the_same_books(story: Story) -> None:
     one, two = lived(story).stage, lived(story).stage

@@ -92,7 +92,7 @@ def by_device_and_state(totals: list[tuple[str, State, int, int]]) -> dict[tuple
     return found
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lives)
 def test_conservation_all_totals_of_a_device_and_state_sum_to_its_entries(story: list[Tick]) -> None:
     life = Life()
@@ -105,7 +105,7 @@ def test_conservation_all_totals_of_a_device_and_state_sum_to_its_entries(story:
         assert {total.key: total for total in kept} == life.stored
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lives)
 def test_monotony_no_series_of_the_page_ever_falls(story: list[Tick]) -> None:
     """A series may leave the page; when it comes back it stands where it stood, or higher."""
@@ -121,7 +121,7 @@ def test_monotony_no_series_of_the_page_ever_falls(story: list[Tick]) -> None:
             seen[total.key] = total
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lives, st.integers(0, 6))
 def test_monotony_of_all_that_was_not_forgotten(story: list[Tick], rested_limit: int) -> None:
     life = Life(rested_limit=rested_limit)
@@ -141,7 +141,7 @@ def test_monotony_of_all_that_was_not_forgotten(story: list[Tick], rested_limit:
         assert len(life.stored.keys() - shown) <= rested_limit
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lives)
 def test_the_page_has_everyone_who_is_there_within_the_limit_and_counts_the_rest(story: list[Tick]) -> None:
     life = Life()
@@ -161,7 +161,7 @@ def test_the_page_has_everyone_who_is_there_within_the_limit_and_counts_the_rest
         assert len({total.workload for total in shown}) == len({total.workload.key for total in shown})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lives)
 def test_every_holder_with_a_place_has_its_series_of_idleness_at_once(story: list[Tick]) -> None:
     life = Life()
@@ -175,7 +175,7 @@ def test_every_holder_with_a_place_has_its_series_of_idleness_at_once(story: lis
                 assert (uuid, key if key in places else FOLDED.key, State.HELD) in rows
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lives)
 def test_replay_the_order_in_which_holders_are_told_changes_nothing(story: list[Tick]) -> None:
     first, second = Life(), Life()
@@ -194,7 +194,7 @@ def test_replay_the_order_in_which_holders_are_told_changes_nothing(story: list[
     assert first.parts == second.parts
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lives)
 def test_time_counts_once_in_each_row(story: list[Tick]) -> None:
     life = Life()

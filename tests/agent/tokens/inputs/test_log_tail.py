@@ -223,7 +223,7 @@ def test_the_worst_line_for_a_pattern_that_is_taken_ends_soon(tmp_path: Path, pa
     parts=st.lists(st.binary(max_size=200) | st.integers(0, 10**9), max_size=20),
     looks=st.sets(st.integers(0, 20)),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_is_in_a_log_the_last_whole_match_is_told(
     tmp_path_factory: pytest.TempPathFactory, parts: list[bytes | int], looks: set[int]
 ) -> None:

@@ -207,7 +207,7 @@ def test_without_a_free_descriptor_callers_wait_until_there_is_one(tmp_path: Pat
 
 
 @given(st.binary(max_size=300) | st.builds(lambda body: head(len(body)) + body, st.binary(max_size=300)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_a_message_or_a_refusal(raw: bytes) -> None:
     wire = PushWire()
     wire.feed(raw)
@@ -221,7 +221,7 @@ def test_any_bytes_are_a_message_or_a_refusal(raw: bytes) -> None:
 
 
 @given(st.binary(min_size=1, max_size=200))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_body_is_answered(served: Path, body: bytes) -> None:
     assert posted(served, body)[0] == 400
 

@@ -231,7 +231,7 @@ def test_an_old_file_is_read_over_several_looks_and_only_its_last_value_is_told(
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_bytes_break_the_reader_of_events(data: bytes) -> None:
     for text in (data, event(data), event(part(8, data))):
         try:
@@ -246,7 +246,7 @@ def test_no_bytes_break_the_reader_of_events(data: bytes) -> None:
     flipped=st.integers(0, 10**6),
     cut=st.integers(0, 10**6),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_flipped_bit_or_a_cut_never_gives_a_number_that_was_not_written(
     tmp_path_factory: pytest.TempPathFactory, values: list[int], flipped: int, cut: int
 ) -> None:

@@ -215,7 +215,7 @@ def test_jobs_are_limited(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=300) | st.builds(lambda rest: FAMILY + rest + "\n", st.text(max_size=200)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_breaks_the_parser(text: str) -> None:
     page = parse_page(text + "\n" + line(5, job="good", gpu=0))
     assert page.samples[-1].value == 5
@@ -223,7 +223,6 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 
 
 @given(cut=st.integers(0, 80))
-@settings(deadline=None)
 def test_half_a_file_never_gives_a_smaller_number(cut: int) -> None:
     whole = line(123456, job="a", gpu=0)
     assert [sample.value for sample in parse_page(whole[:cut]).samples] in ([], [123456])
