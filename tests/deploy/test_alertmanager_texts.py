@@ -15,6 +15,7 @@ SUMMARY = (
     "GPU {gpu} on {host} has held a model and done nothing for 15m 4s: {watts} W, of which 50 W avoidable{owner}, "
     "0.31 kWh so far"
 )
+MINUTE = "%Y-%m-%d %H:%M UTC"
 Alert = dict[str, object]
 
 
@@ -25,15 +26,26 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receivers
         yield receivers
 
 
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 def alert(
-    name: str, severity: str, host: str, *, over: bool = False, summary: str = "It is so", **more: str
+    name: str,
+    severity: str,
+    host: str,
+    *,
+    started: dt.datetime | None = None,
+    over: bool = False,
+    summary: str = "It is so",
+    **more: str,
 ) -> Alert:
-    started = dt.datetime.fromtimestamp(1_764_172_800, dt.UTC)
+    """Give an alert of now: with one that began long ago Alertmanager does not wait for the others of its group."""
     labels = {"alertname": f"Wattledger{name}", "severity": severity, "cluster": "hall-1", "instance": host} | more
     runbook = f"docs/alerts.md#wattledger{name.lower()}"
-    times = {"startsAt": started.isoformat()}
+    times = {"startsAt": (started or now()).isoformat()}
     if over:
-        times["endsAt"] = (started + dt.timedelta(hours=1)).isoformat()
+        times["endsAt"] = now().isoformat()
     return {
         "labels": labels,
         "annotations": {"summary": summary, "description": "d", "runbook_url": runbook},
@@ -41,10 +53,20 @@ def alert(
     }
 
 
-def held(severity: str, host: str, gpu: int, *, watts: int = 121, over: bool = False, **more: str) -> Alert:
+def held(
+    severity: str,
+    host: str,
+    gpu: int,
+    *,
+    watts: int = 121,
+    started: dt.datetime | None = None,
+    over: bool = False,
+    **more: str,
+) -> Alert:
     owner = f", owner {more['owner']}" if "owner" in more else ""
     summary = SUMMARY.format(gpu=gpu, host=host, watts=watts, owner=owner)
-    return alert("GpuHeld", severity, host, over=over, summary=summary, gpu=str(gpu), uuid=f"GPU-{gpu}", **more)
+    more |= {"gpu": str(gpu), "uuid": f"GPU-{gpu}"}
+    return alert("GpuHeld", severity, host, started=started, over=over, summary=summary, **more)
 
 
 def muted_by(alertmanager: Receivers, host: str) -> dict[tuple[str, str, str], int]:
@@ -59,8 +81,9 @@ def muted_by(alertmanager: Receivers, host: str) -> dict[tuple[str, str, str], i
 
 
 def test_an_owner_gets_one_mail_with_all_gpus_their_watts_energy_and_what_to_do(alertmanager: Receivers) -> None:
+    started = now()
     alertmanager.tell(
-        held("warning", "h1", 0, owner="alice"),
+        held("warning", "h1", 0, started=started, owner="alice"),
         held("warning", "h2", 3, watts=80, owner="alice"),
         held("warning", "h1", 1, owner="bob@lab.example"),
     )
@@ -75,7 +98,7 @@ def test_an_owner_gets_one_mail_with_all_gpus_their_watts_energy_and_what_to_do(
     assert mail.part("plain").strip().split("\n")[:4] == [
         "WARNING WattledgerGpuHeld, hall-1 h1, GPU 0, owner alice",
         first,
-        "Since 2025-11-26 16:00 UTC",
+        f"Since {started:{MINUTE}}",
         f"What to do: {BASE}wattledgergpuheld",
     ]
     page = mail.part("html")
@@ -84,12 +107,14 @@ def test_an_owner_gets_one_mail_with_all_gpus_their_watts_energy_and_what_to_do(
     assert page.count(f'<a href="{BASE}wattledgergpuheld">What to do</a>') == 2
     assert "Over" not in page
 
-    alertmanager.tell(held("warning", "h1", 0, owner="alice", over=True))
+    ended = held("warning", "h1", 0, started=started, owner="alice", over=True)
+    alertmanager.tell(ended)
     poll(lambda: len([one for one in alertmanager.mails() if one.to == mail.to]) == 2, "a mail of its end")
     over = alertmanager.mails()[-1]
     assert over.message["Subject"] == "[1 firing, 1 over] WattledgerGpuHeld of alice"
-    assert "Was 2025-11-26 16:00 UTC to 2025-11-26 17:00 UTC" in over.part("plain").partition("Over:\n")[2]
-    assert "<td>2025-11-26 16:00 UTC to 2025-11-26 17:00 UTC</td>" in over.part("html").partition("<h3>Over</h3>")[2]
+    times = f"{started:{MINUTE}} to {dt.datetime.fromisoformat(str(ended['endsAt'])):{MINUTE}}"
+    assert f"Was {times}" in over.part("plain").partition("Over:\n")[2]
+    assert f"<td>{times}</td>" in over.part("html").partition("<h3>Over</h3>")[2]
 
 
 def test_what_a_name_contains_stays_text_in_a_mail(alertmanager: Receivers) -> None:
