@@ -7,8 +7,9 @@ known pages. What is no server is asked again ever more seldom, for it may still
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from wattledger.rules.instant import NS_PER_SECOND, Instant
 from wattledger.rules.tokens.model import Service
@@ -106,7 +107,7 @@ class Discovery:
         self._adviser = Adviser(reader, files=files, crew=self._crew, title_of=title_of)
         self._endpoints = Endpoints(addresses)
         self._outcomes: deque[_Outcome] = deque()
-        self._verdicts: deque[tuple[Entry, Likeness]] = deque()
+        self._verdicts: deque[tuple[Entry, Likeness, frozenset[str]]] = deque()
         self._configured: Configured = {}
         self._here: Mapping[str, Here] = {}
         self._forbidden: frozenset[int] = frozenset()
@@ -159,7 +160,7 @@ class Discovery:
         ]
         due.sort(key=lambda entry: (entry.tries, entry.due_ns, entry.place.port))
         for entry in due[:_MOST_PROBES]:
-            entry.in_flight = self._crew.ask(lambda entry=entry: self._ask(entry))  # type: ignore[misc]  # it is bound
+            entry.in_flight = self._crew.ask(partial(self._ask, entry))
 
     def _ask(self, entry: Entry) -> None:
         """Ask one endpoint, on a thread of the crew."""
@@ -184,10 +185,11 @@ class Discovery:
         return beside[:SIBLINGS_LIMIT]
 
     def _compare(self) -> None:
-        """Have those looked at that may pass on another one's page."""
+        """Have those looked at that may pass on another one's page: once beside the same servers."""
         for entry in self._live().values():
-            if not entry.in_flight and (siblings := self._siblings(entry)):
-                entry.in_flight = self._crew.ask(lambda entry=entry, siblings=siblings: self._liken(entry, siblings))  # type: ignore[misc]  # they are bound
+            siblings = self._siblings(entry)
+            if not entry.in_flight and not _names_of(siblings) <= entry.own_beside:
+                entry.in_flight = self._crew.ask(partial(self._liken, entry, siblings))
 
     def _liken(self, entry: Entry, siblings: list[Page]) -> None:
         """Hold one page against others, on a thread of the crew."""
@@ -195,7 +197,7 @@ class Discovery:
         try:
             verdict = likeness(self._reader, (entry.access, entry.path), siblings)
         finally:
-            self._verdicts.append((entry, verdict))
+            self._verdicts.append((entry, verdict, _names_of(siblings)))
             self._notify()
 
     def _settle(self, now: Instant) -> None:
@@ -248,7 +250,7 @@ class Discovery:
         """Give a server its name, once the title of its workload is known or was waited for long enough."""
         if entry.spec is None or entry.name:
             return
-        if not entry.is_own and self._siblings(entry):
+        if not _names_of(self._siblings(entry)) <= entry.own_beside:
             return  # its tokens may be another one's
         titles = [self._title_of(pid) for pid in sorted(entry.pids)]
         title = next((title for title in titles if title), "")
@@ -274,12 +276,16 @@ def _learn(outcome: _Outcome, now: Instant) -> None:
     entry.tries += 1
 
 
-def _judge(entry: Entry, verdict: Likeness) -> None:
+def _names_of(pages: Iterable[Page]) -> frozenset[str]:
+    return frozenset(f"{access.shown}{path}" for access, path in pages)
+
+
+def _judge(entry: Entry, verdict: Likeness, beside: frozenset[str]) -> None:
     entry.in_flight = False
     if verdict is Likeness.PASSED_ON:
         entry.spec, entry.is_final = None, True  # its tokens are those of the server behind it
     elif verdict is Likeness.OWN:
-        entry.is_own = True
+        entry.own_beside |= beside
 
 
 def _found(entry: Entry, spec: ServerSpec) -> Found:

@@ -25,7 +25,8 @@ Configured = Mapping[str, tuple[str, int]]
 class Entry:
     """One endpoint of one process, and how asking it went.
 
-    `gone_ns` is since when it is not there any more. `is_own`: its page was seen to be no other server's.
+    `gone_ns` is since when it is not there any more. `own_beside`: the servers
+    beside which its page was seen to be its own.
     """
 
     owner: Owner
@@ -44,7 +45,7 @@ class Entry:
     name: str = ""
     pids: frozenset[int] = frozenset()
     gone_ns: int | None = None
-    is_own: bool = False
+    own_beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from wattledger.rules.instant import NS_PER_SECOND, Instant
@@ -145,7 +146,7 @@ class Scraper:
             desk.in_flight = True
             due_ns = desk.due_ns + self._interval_ns
             desk.due_ns = due_ns if due_ns > now.mono_ns else now.mono_ns + self._interval_ns
-            if not self._crew.ask(lambda desk=desk: self._work(desk)):  # type: ignore[misc]  # a default binds it
+            if not self._crew.ask(partial(self._work, desk)):
                 desk.in_flight = False
 
     def next_ns(self) -> int | None:

@@ -1,18 +1,16 @@
 """Dashboard Carbon: grams by both accounts, who covered the load, what it cost, and how good the feeds are."""
 
 from . import units, variables
-from .colours import ACCOUNTINGS, FEED_STATES, LAYERS
-from .panels import WHOLE_WIDTH, Column, Look, bars, lines, number, stack, table, tile, timeline
+from .colours import ACCOUNTINGS, FEED_STATES
+from .panels import WHOLE_WIDTH, Column, Look, lines, number, stack, table, tile, timeline
 from .queries import HOST, KWH, RATE, Query, added, coded, kwh, now, rate
 from .sheet import Row, Sheet
+from .supply import FEED_NAME, SUPPLY, supply_row
 
-_GRAMS, _SUPPLY = "wattledger_emissions_grams_total", "wattledger_supply_energy_joules_total"
-_WITH_GRID = "wattledger_hourly_matched_with_grid_energy_joules_total"
-_WITH_GRID_LOAD = "wattledger_hourly_matched_with_grid_load_joules_total"
+_GRAMS = "wattledger_emissions_grams_total"
 _UP_TO = f'{HOST},boundary="$boundary"'
 _PAID = f'{_UP_TO},currency="$currency"'
 _FEED = "instance, feed, level, zone, provider"
-_FEED_NAME = "{{feed}} {{level}}: {{provider}} {{zone}}"
 _IN_USE = {"waits": "#8e8e8e", "counts": "green"}
 
 
@@ -31,14 +29,14 @@ def sheet() -> Sheet:
             variables.currency(),
         ),
         alerts=HOST,
-        rows=(_summary(), _grams(), _supply(), _money(), _feeds(), _house()),
+        rows=(_summary(), _grams(), supply_row(), _money(), _feeds(), _house()),
         past="now-24h",
     )
 
 
 def _summary() -> Row:
-    load = added(_SUPPLY, HOST)
-    grid, certificates = added(_SUPPLY, f'{HOST},layer="grid"'), f'{HOST},layer=~"grid|certificates"'
+    load = added(SUPPLY, HOST)
+    grid, certificates = added(SUPPLY, f'{HOST},layer="grid"'), f'{HOST},layer=~"grid|certificates"'
     return Row(
         "Summary",
         (
@@ -75,7 +73,7 @@ def _summary() -> Row:
                     "The same without certificates that came with no power.",
                     units.RATIO,
                 ),
-                now(f"1 - {added(_SUPPLY, certificates)} / ({load} > 0)"),
+                now(f"1 - {added(SUPPLY, certificates)} / ({load} > 0)"),
             ),
             number(
                 tile(
@@ -117,7 +115,7 @@ def _grams() -> Row:
                 ),
                 Query(
                     f"wattledger_carbon_intensity_grams_per_kwh{{{HOST}}}",
-                    f"{_FEED_NAME} ({{{{factors}}}}, {{{{kind}}}})",
+                    f"{FEED_NAME} ({{{{factors}}}}, {{{{kind}}}})",
                 ),
             ),
             lines(
@@ -142,88 +140,6 @@ def _grams() -> Row:
                     f"(increase(wattledger_emissions_uncovered_energy_joules_total{{{_UP_TO}}}{RATE})) / {KWH:.0f}",
                     "lost, {{accounting}}",
                 ),
-            ),
-        ),
-    )
-
-
-def _supply() -> Row:
-    load = f"sum(rate({_SUPPLY}{{{HOST}}}{RATE}))"
-    matched = f"sum(rate(wattledger_hourly_matched_energy_joules_total{{{HOST}}}{RATE}))"
-    return Row(
-        "Supply",
-        (
-            stack(
-                Look(
-                    "Load by who covered it",
-                    "Hour by hour in the order onsite, storage, direct line, contracts, certificates; the grid has "
-                    "the rest. The areas add up to the load at the widest boundary.",
-                    units.WATTS,
-                    height=9,
-                    colours=LAYERS,
-                ),
-                Query(rate(_SUPPLY, HOST, by="layer"), "{{layer}}", step="15m"),
-            ),
-            lines(
-                Look(
-                    "Green share and hourly matched",
-                    "Over the load of each shown step of an hour or more.",
-                    units.RATIO,
-                    height=9,
-                ),
-                Query(
-                    f'1 - sum(rate({_SUPPLY}{{{HOST},layer="grid"}}{RATE})) / ({load} > 0)', "green share", step="1h"
-                ),
-                Query(f"{matched} / ({load} > 0)", "hourly matched", step="1h"),
-                Query(
-                    f"sum(rate({_WITH_GRID}{{{HOST}}}{RATE})) / (sum(rate({_WITH_GRID_LOAD}{{{HOST}}}{RATE})) > 0)",
-                    "hourly matched with the grid",
-                    step="1h",
-                ),
-                top=1,
-            ),
-            number(
-                Look(
-                    "Hourly matched with the grid",
-                    "The 24/7 score with the carbon-free share of the grid for what came from the grid, in the shown "
-                    "time: of hours alone whose share is known. Empty without carbon.carbon_free.",
-                    units.RATIO,
-                    width=6,
-                    height=7,
-                ),
-                now(f"{added(_WITH_GRID, HOST)} / ({added(_WITH_GRID_LOAD, HOST)} > 0)"),
-            ),
-            number(
-                Look(
-                    "Load of that score",
-                    "Part of all load in the shown time that the score with the grid is of; hours whose share is not "
-                    "known are in no part of it.",
-                    units.RATIO,
-                    width=6,
-                    height=7,
-                ),
-                now(f"{added(_WITH_GRID_LOAD, HOST)} / ({added(_SUPPLY, HOST)} > 0)"),
-            ),
-            lines(
-                Look(
-                    "Carbon-free share of the grid by feed",
-                    "What each feed gives for now; the first that has a value counts.",
-                    units.RATIO,
-                    height=7,
-                ),
-                Query(f"wattledger_grid_carbon_free_ratio{{{HOST}}}", f"{_FEED_NAME} ({{{{kind}}}})"),
-                top=1,
-            ),
-            bars(
-                Look(
-                    "Energy by who covered it",
-                    "In the shown time.",
-                    units.KILOWATT_HOURS,
-                    width=WHOLE_WIDTH,
-                    height=7,
-                    colours=LAYERS,
-                ),
-                now(kwh(_SUPPLY, HOST, by="layer"), "{{layer}}"),
             ),
         ),
     )
@@ -298,7 +214,7 @@ def _feeds() -> Row:
             ),
             timeline(
                 Look("Which feed counts", "A list whose level 0 waits is on its fallback.", units.COUNT),
-                Query(of_feed("wattledger_feed_in_use"), _FEED_NAME),
+                Query(of_feed("wattledger_feed_in_use"), FEED_NAME),
                 _IN_USE,
                 first=0,
             ),
@@ -308,14 +224,14 @@ def _feeds() -> Row:
                     "fresh: as new as can be expected; late: overdue, and still held on to; stale: too old for that.",
                     units.COUNT,
                 ),
-                Query(state, _FEED_NAME),
+                Query(state, FEED_NAME),
                 FEED_STATES,
             ),
             lines(
                 Look("Attempts that gave nothing", "By reason, in each shown step.", units.COUNT),
                 Query(
                     f"sum by ({_FEED}, reason) (increase(wattledger_feed_failures_total{{{HOST}}}{RATE}))",
-                    f"{_FEED_NAME} {{{{reason}}}}",
+                    f"{FEED_NAME} {{{{reason}}}}",
                 ),
             ),
             number(

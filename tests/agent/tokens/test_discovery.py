@@ -301,6 +301,11 @@ def test_a_server_without_a_device_beside_one_with_a_device_is_its_own(seeing: t
         assert _names(finder.look(server.child)) == {f"vllm:{server.port}": {server.child}}
         tokens[0] = 7
         assert set(_names(finder.look(server.child))) == {f"vllm:{server.port}", f"vllm:{other.port}"}
+        asked = len(other.requests)
+        for _ in range(3):
+            finder.clock.advance(600)
+            finder.look(server.child)
+        assert len(other.requests) == asked  # nobody came beside whose page it could be
 
 
 def test_a_service_that_turns_out_to_pass_a_page_on_is_none_any_more(seeing: tuple[Finder, int]) -> None:
